@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* New names: mkdir, mknod, symlink, link.  Made by the supervisor; the call never runs. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "call/call.h"
+#include "vfs/perm.h"
+
+/* filename_create(): what is wrong with the last component, in the kernel's order. */
+static int create_check(struct calls *cs, const struct target *t, bool directory)
+{
+	if (t->res.last != LAST_NORM || !t->res.dir || t->vn)
+		return -EEXIST;
+	if (t->res.slash && !directory)
+		return -ENOENT;
+	if (cs->readonly)
+		return -EROFS;
+	return 0;
+}
+
+static int create_answer(struct calls *cs, struct call *c, const struct target *t,
+			 const struct vfs_create *how)
+{
+	struct vnode *vn;
+	int r;
+
+	if (!cs->fs->ops->create)
+		return -EOPNOTSUPP;
+	r = cs->fs->ops->create(t->res.dir, t->res.name, how, t->cred, &vn);
+	cs->gen++;
+	if (r < 0)
+		return r;
+	call_return(c, 0);
+	return 0;
+}
+
+/* may_mknod() */
+static int mknod_mode(mode_t *mode)
+{
+	switch (*mode & S_IFMT) {
+	case 0:
+		*mode |= S_IFREG;
+		return 0;
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return 0;
+	case S_IFDIR:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The kernel's 32-bit encoding of a device number, as mknod(2) takes it. */
+static dev_t decode_dev(uint32_t dev)
+{
+	return makedev((dev & 0xfff00) >> 8, (dev & 0xff) | ((dev >> 12) & 0xfff00));
+}
+
+int call_mknod(struct calls *cs, struct call *c)
+{
+	_cleanup_target_ struct target t = { .fd = TASK_FD_NONE };
+	bool directory = c->row->form == F_MKDIR;
+	struct vfs_create how = { .mode = (mode_t)call_arg(c, R_MODE) & (S_IFMT | 07777) };
+	int r = 0;
+
+	if (directory)
+		how.mode = S_IFDIR | (how.mode & 01777); /* vfs_mkdir() keeps the sticky bit, not set-id */
+	else
+		r = mknod_mode(&how.mode);
+	if (r < 0)
+		return r;
+	how.rdev = decode_dev((uint32_t)call_arg(c, R_DEV));
+	r = target_get(cs, c, 1, PATH_CREATE, &t);
+	if (r < 0)
+		return r;
+	if (!t.inside) {
+		if (t.res.synthetic)
+			return -EEXIST;
+		return target_outside(cs, c, 1, &t);
+	}
+	r = create_check(cs, &t, directory);
+	if (r < 0)
+		return r;
+	if (S_ISCHR(how.mode) || S_ISBLK(how.mode)) {
+		r = perm_create(t.res.dir, t.cred);
+		if (r < 0)
+			return r;
+		/* vfs_mknod(): the capability, but for whiteouts; ovl_mknod() refuses those. */
+		if (how.rdev == 0 && S_ISCHR(how.mode))
+			return -EPERM;
+		if (!cred_has_cap(t.cred, CAP_MKNOD))
+			return -EPERM;
+	}
+	return create_answer(cs, c, &t, &how);
+}
+
+int call_symlink(struct calls *cs, struct call *c)
+{
+	_cleanup_target_ struct target t = { .fd = TASK_FD_NONE };
+	char text[PATH_MAX];
+	struct vfs_create how = { .mode = S_IFLNK | 0777, .target = text };
+	ssize_t n = call_read_str(c, call_arg(c, R_TARGET), text, sizeof(text));
+	int r;
+
+	if (n < 0)
+		return (int)n;
+	if (n == 0)
+		return -ENOENT;
+	r = target_get(cs, c, 1, PATH_CREATE, &t);
+	if (r < 0)
+		return r;
+	if (!t.inside)
+		return target_outside_changing(cs, c, 1, &t);
+	r = create_check(cs, &t, false);
+	return r < 0 ? r : create_answer(cs, c, &t, &how);
+}
+
+/*
+ * An open file of ours as the source: by AT_EMPTY_PATH, or by its /proc link (which the path module
+ * leaves to the kernel when the file has no name).
+ */
+static int link_source_fd(struct calls *cs, struct target *old, struct task_fd *ret)
+{
+	struct task *t;
+	int fd, r;
+
+	if (old->by_fd) {
+		*ret = old->fd;
+		old->fd.fd = -1;
+		return 0;
+	}
+	t = proc_fd_of(cs, old->res.host, &fd);
+	if (!t)
+		return -EXDEV;
+	r = task_fd_get(t, fd, ret);
+	if (r < 0)
+		return r;
+	return ret->ours ? 0 : -EXDEV;
+}
+
+static int link_fd(struct calls *cs, struct target *old, const struct target *new)
+{
+	_cleanup_task_fd_ struct task_fd f = TASK_FD_NONE;
+	int r = link_source_fd(cs, old, &f);
+
+	if (r < 0)
+		return r;
+	if (!f.ours)
+		return -EXDEV;
+	if (f.vn && !f.vn->dead)
+		return cs->fs->ops->link(f.vn, new->res.dir, new->res.name, new->cred);
+	if (f.vn)
+		return -ENOENT; /* it had names, all are gone: vfs_link() */
+	if (!cs->fs->ops->link_fd)
+		return -EOPNOTSUPP;
+	return cs->fs->ops->link_fd(cs->fs, f.fd, new->res.dir, new->res.name, new->cred);
+}
+
+int call_link(struct calls *cs, struct call *c)
+{
+	_cleanup_target_ struct target old = { .fd = TASK_FD_NONE }, new = { .fd = TASK_FD_NONE };
+	unsigned at = call_atflags(c);
+	int r;
+
+	if (at & ~(unsigned)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	r = target_get(cs, c, 1, at & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0, &old);
+	if (r < 0)
+		return r;
+	if (old.inside && !old.vn && !old.by_fd)
+		return -ENOENT;
+	r = target_get(cs, c, 2, PATH_CREATE, &new);
+	if (r < 0)
+		return r;
+	if (!new.inside && !old.inside) {
+		r = target_outside_changing(cs, c, 1, &old);
+		return r < 0 ? r : target_outside(cs, c, 2, &new);
+	}
+	if (!new.inside)
+		return -EXDEV;
+	r = create_check(cs, &new, false);
+	if (r < 0)
+		return r;
+	if (!cs->fs->ops->link)
+		return -EOPNOTSUPP;
+	if (!old.vn || old.by_fd)
+		r = link_fd(cs, &old, &new);
+	else
+		r = cs->fs->ops->link(old.vn, new.res.dir, new.res.name, new.cred);
+	cs->gen++;
+	if (r < 0)
+		return r;
+	call_return(c, 0);
+	return 0;
+}
