@@ -242,7 +242,7 @@ void log_int(struct log_line *l, const char *key, int64_t value)
 void log_begin(struct log_line *l, const char *level, const char *message)
 {
 	struct timespec ts;
-	char day[32], stamp[48];
+	char day[32], stamp[64];
 	struct tm tm;
 
 	l->len = 0;

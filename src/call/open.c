@@ -14,14 +14,13 @@
 #include "call/call.h"
 #include "vfs/perm.h"
 
-#ifndef __O_TMPFILE
-#define __O_TMPFILE (O_TMPFILE & ~O_DIRECTORY)
-#endif
+/* The kernel's __O_TMPFILE: the C library's O_TMPFILE has O_DIRECTORY in it. */
+#define TMPFILE_BIT ((unsigned)(O_TMPFILE & ~O_DIRECTORY))
 
 #define OPEN_VALID                                                                                  \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |       \
 	 O_ASYNC | O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |    \
-	 O_CLOEXEC | O_PATH | __O_TMPFILE)
+	 O_CLOEXEC | O_PATH | TMPFILE_BIT)
 #define PATH_VALID (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
 struct open_args {
@@ -70,7 +69,7 @@ static int open_how(struct call *c, struct open_args *a)
 		return -EINVAL;
 	if ((how.resolve & RESOLVE_BENEATH) && (how.resolve & RESOLVE_IN_ROOT))
 		return -EINVAL;
-	if (how.flags & (O_CREAT | __O_TMPFILE) ? how.mode & ~(uint64_t)07777 : how.mode != 0)
+	if (how.flags & (O_CREAT | TMPFILE_BIT) ? how.mode & ~(uint64_t)07777 : how.mode != 0)
 		return -EINVAL;
 	if ((how.flags & O_PATH) && (how.flags & ~(uint64_t)PATH_VALID))
 		return -EINVAL;
@@ -96,8 +95,8 @@ static int open_args(struct call *c, struct open_args *a)
 			a->flags &= PATH_VALID;
 	}
 	/* build_open_flags() */
-	if (a->flags & __O_TMPFILE) {
-		if ((a->flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE)
+	if (a->flags & TMPFILE_BIT) {
+		if ((a->flags & (unsigned)(O_TMPFILE | O_CREAT)) != (unsigned)O_TMPFILE)
 			return -EINVAL;
 		if ((a->flags & O_ACCMODE) == O_RDONLY)
 			return -EINVAL;
@@ -115,7 +114,7 @@ static int open_args(struct call *c, struct open_args *a)
 static int open_redirect(struct calls *cs, struct call *c, const struct open_args *a,
 			 const char *real, unsigned flags)
 {
-	struct open_how how = { .flags = flags, .mode = flags & (O_CREAT | __O_TMPFILE) ? a->mode : 0 };
+	struct open_how how = { .flags = flags, .mode = flags & (O_CREAT | TMPFILE_BIT) ? a->mode : 0 };
 	int r;
 
 	if (a->how >= 0) {
@@ -351,7 +350,7 @@ int call_open(struct calls *cs, struct call *c)
 		return r;
 	if (!t.inside)
 		return open_outside(cs, c, &a, &t);
-	if (a.flags & __O_TMPFILE)
+	if (a.flags & TMPFILE_BIT)
 		return open_tmpfile(cs, c, &a, &t);
 	if (!t.vn)
 		return a.flags & O_CREAT ? open_create(cs, c, &a, &t) : -ENOENT;

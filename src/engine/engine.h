@@ -25,7 +25,8 @@ struct engine;
 struct tracee {
 	pid_t tid;
 	pid_t tgid;
-	void *data; /* the callbacks' */
+	void *data;	 /* the callbacks' */
+	unsigned pidfd1; /* private to tracee_getfd(): a pidfd + 1, 0 is none */
 };
 
 /* One intercepted call, valid from enter to the end of its exit (or of enter, if no exit was asked). */
@@ -38,16 +39,20 @@ struct call {
 	int64_t result;	  /* in exit: value or -errno */
 	void *data;	  /* the handler's, enter to exit; the handler frees it in exit or cancel */
 	bool again;	  /* a verb returned -EAGAIN: see below */
-	const struct engine_ops *exec; /* executor's verbs (private) */
+	const struct engine_ops *exec; /* the executor's memory verbs (private) */
 };
 
 /*
  * Verbs.  Memory: addresses are the tracee's.  Each returns 0 (or a length) or -errno; a bad address is
  * -EFAULT.
  *
- * The call_set_* verbs may need memory in the tracee that is not mapped yet.  They then return -EAGAIN
- * with call->again set: the handler must return at once; the engine maps it and enters the call anew.
- * Work done before must therefore be harmless when it is done twice.
+ * Enter may ask for several things; an answer (call_return) outweighs a redirection.  A call that a signal
+ * interrupts and the kernel will restart is entered again from the start with the tracee's arguments: its
+ * first execution ends with cancel, not with exit.
+ *
+ * The call_set_* and call_put verbs may need memory in the tracee that is not mapped yet.  They then return -EAGAIN
+ * with call->again set: the handler must return at once; the engine maps it and enters the call anew (after
+ * cancel, if c->data is set).  Work done before must therefore be harmless when it is done twice.
  */
 int call_read(struct call *c, uint64_t addr, void *buf, size_t len);
 /* Reads up to len bytes, up to the first unmapped page: length, or -EFAULT if there is none. */
@@ -68,9 +73,11 @@ int call_set_id(struct call *c, unsigned id);
 
 /* In enter: the call does not run, the tracee sees value.  In exit: the result is replaced. */
 void call_return(struct call *c, int64_t value);
-/* In enter: exit will be called with the kernel's result.  Arguments are restored in any case. */
+/* In enter: exit will be called with the kernel's result.  Setting c->data asks for it too.  Arguments are
+ * restored in any case. */
 void call_want_exit(struct call *c);
-/* In exit: the call is entered again from the start, with the arguments of the tracee. */
+/* In exit: the call is entered again from the start, with the arguments of the tracee.  c->data is not
+ * carried over. */
 void call_retry(struct call *c);
 
 /* Duplicates a descriptor of the tracee into this process (CLOEXEC): same open file description where
@@ -81,20 +88,25 @@ int tracee_getfd(struct tracee *t, int fd);
 struct engine_cb {
 	void (*enter)(struct call *c, void *ctx);
 	void (*exit)(struct call *c, void *ctx);
-	/* The call will never exit (killed, exec took the thread): free c->data. */
+	/* The call will never exit (killed, exec took the thread, interrupted and restarted, answered after
+	 * all): free c->data.  Called if it is set or exit was asked for. */
 	void (*cancel)(struct call *c, void *ctx);
-	/* A task exists; called exactly once a task, before any of its calls.  parent NULL: the command.
+	/* A task exists; called exactly once a task, before any of its calls.  parent NULL: the command
+	 * (or a child whose creator was killed before it could be named).  An error kills the child.
 	 * flags: those of clone; CLONE_THREAD, CLONE_VM, CLONE_FS, CLONE_FILES tell what is shared. */
 	int (*task_new)(struct tracee *child, struct tracee *parent, uint64_t flags, void *ctx);
-	/* execve succeeded; other threads of the process are gone already.  c is the call or NULL.
-	 * The new image has not run yet; call_read/call_write act on its memory. */
+	/* execve succeeded; other threads of the process are gone already.  c is the call (NULL if its
+	 * entry was not seen).  The new image has not run yet; call_read/call_write act on its memory.
+	 * Then exit follows with result 0, if enter asked for it or left data. */
 	void (*task_exec)(struct tracee *t, struct call *c, uint64_t sp, void *ctx);
 	void (*task_gone)(struct tracee *t, void *ctx);
 	void *ctx;
 };
 
 struct engine_options {
-	bool want_all_exits; /* the log wants every result */
+	/* The log wants every result: exit follows every enter, at once if enter answered the call, and
+	 * calls that the filter would refuse by itself (SYS_DENY) are entered too. */
+	bool want_all_exits;
 };
 
 /*
@@ -112,5 +124,8 @@ int engine_new(const struct engine_cb *cb, const struct engine_options *opt, str
 int engine_run(struct engine *e, char *const argv[], char *const envp[], int (*setup)(void *),
 	       void *setup_arg, int *ret_status, int *ret_exec_errno);
 void engine_free(struct engine *e);
+
+/* A path call whose sixth argument is not used otherwise and holds this value is not intercepted. */
+uint64_t engine_cookie(const struct engine *e);
 
 #endif

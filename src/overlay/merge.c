@@ -18,8 +18,8 @@
 struct found {
 	mode_t type; /* 0: nothing */
 	bool upper;
-	struct stat top;       /* the real object that is shown */
-	struct statx upper_stx; /* if upper */
+	struct stat top; /* the real object that is shown */
+	uint64_t upper_ino; /* if upper: the number that goes with it */
 	unsigned nlower;
 	struct ref *lower;
 };
@@ -95,6 +95,15 @@ static int add_lower(struct walk *w, unsigned pos, const struct stat *st)
 	return 0;
 }
 
+static uint64_t upper_ino(struct overlay *ov, int fd, const char *name, const struct stat *st)
+{
+	struct statx stx;
+
+	if (identity_known(ov->id, st->st_dev, st->st_ino) && x_statx(fd, name, &stx) == 0)
+		return identity_find(ov->id, &stx);
+	return identity_ino(ov->id, st->st_dev, st->st_ino);
+}
+
 /* Looks into one layer.  0: go on below, 1: no layer below matters, -errno. */
 static int look_at(struct walk *w, unsigned pos, bool last)
 {
@@ -127,7 +136,7 @@ static int look_at(struct walk *w, unsigned pos, bool last)
 		r = add_lower(w, pos, &st);
 	} else {
 		f->upper = true;
-		r = x_statx(fd, w->name, &f->upper_stx);
+		f->upper_ino = upper_ino(ov, fd, w->name, &st);
 	}
 	if (r < 0)
 		return r;
@@ -167,7 +176,7 @@ static int walk_layers(struct node *dir, const char *name, unsigned from, struct
 static uint64_t found_ino(struct overlay *ov, const struct found *f)
 {
 	if (f->upper && !(S_ISDIR(f->type) && f->nlower))
-		return identity_find(ov->id, &f->upper_stx);
+		return f->upper_ino;
 	return identity_ino(ov->id, f->lower[0].dev, f->lower[0].ino);
 }
 

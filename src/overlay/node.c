@@ -18,6 +18,8 @@ int node_new(struct overlay *ov, struct node *dir, const char *name, mode_t type
 	if (r < 0)
 		return r;
 	n->upper_xwh = -1;
+	n->all = ov->all;
+	ov->all = n;
 	*ret = steal_ptr(&n);
 	return 0;
 }

@@ -59,6 +59,7 @@ struct node {
 	struct ref *lower;
 	uint64_t ino; /* st_ino of the view */
 	struct listing *list;
+	struct node *all; /* the one that was made before it */
 };
 
 static inline struct node *node_of(const struct vnode *vn)
@@ -107,12 +108,14 @@ dev_t statx_dev(const struct statx *stx);
 
 struct overlay {
 	struct vfs vfs; /* first */
-	struct node *root;
+	struct node *root, *all; /* all: the newest of all nodes, dead ones included */
 	struct layer *layer; /* [0] is the upper; its path is NULL if there is none */
 	unsigned nlayer;
 	bool rw;		/* there is an upper */
-	bool privileged;	/* CAP_SYS_ADMIN: trusted.*; CAP_CHOWN goes with it */
+	bool chown;		/* CAP_CHOWN: new objects get the caller as owner */
+	bool dac;		/* CAP_DAC_OVERRIDE */
 	bool userxattr;		/* marks are written under user.overlay. */
+	bool userxattr_auto;	/* … if trusted. is refused */
 	bool prefix;		/* the upper's dialect is .wh.NAME */
 	const struct wh_ops *wh;
 	uid_t uid; /* fuss's own */
@@ -202,7 +205,6 @@ int copyup_dirfd(struct node *dir);
 /* Builds a copy of the real object src in ddir under dname (not yet in the view). */
 int copyup_build(struct overlay *ov, const struct loc *src, const struct statx *st, bool trunc,
 		 bool sync, int ddir, const char *dname);
-int copyup_dir_times(int fd, const char *name, const struct statx *st);
 
 /* copydata.c */
 int copy_data(int in, int out, off_t size, const char *what);
@@ -217,8 +219,16 @@ int tree_complete(struct node *n);
 
 /* place.c: from the work directory into the view */
 int place(struct node *dir, int fromfd, const char *from, int fd, const char *name, mode_t type, int way);
-/* dir's listing, cache and observers learn that name is there now. */
+/* Owner's write permission on a directory of ours for a moment, where fuss needs it: the mode to give back. */
+#define LEND_NONE ((mode_t)-1)
+mode_t lend_write(struct overlay *ov, int fd, const char *name);
+void lend_end(int fd, const char *name, mode_t lent);
+/* name is there now: looks it up, tells the observers. */
 int place_new(struct node *dir, const char *name, struct vnode **ret);
+
+/* check.c: what is wrong with the layers, before anything is touched */
+int check_layers(struct overlay *ov, const struct overlay_config *cfg, char *why, size_t size);
+bool check_prefix_dialect(struct overlay *ov, enum overlay_dialect want);
 
 /* create.c */
 int ovl_create(struct vnode *dir, const char *name, const struct vfs_create *how,

@@ -22,7 +22,8 @@
 
 struct entry {
 	char *name; /* NULL: went */
-	uint64_t ino, off;
+	uint64_t ino;
+	uint64_t off;	    /* 0: none yet */
 	uint32_t seen;	    /* the refresh that saw it last */
 	unsigned char type; /* DT_* */
 	bool hidden;	    /* a whiteout, in the refresh that saw it */
@@ -116,7 +117,7 @@ static int listing_add(struct listing *l, const char *name, struct entry **ret)
 	if (!copy)
 		return -ENOMEM;
 	size_t s = slot_of(l, name);
-	l->e[l->n] = (struct entry){ .name = copy, .off = l->next++ };
+	l->e[l->n] = (struct entry){ .name = copy };
 	l->slot[s] = (uint32_t)++l->n;
 	*ret = &l->e[l->n - 1];
 	return 0;
@@ -321,8 +322,12 @@ static int listing_refresh(struct node *dir)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < l->n; i++) {
-		if (l->e[i].name && (l->e[i].seen != l->round || l->e[i].hidden))
-			entry_drop(l, &l->e[i]);
+		struct entry *e = &l->e[i];
+
+		if (e->name && (e->seen != l->round || e->hidden))
+			entry_drop(l, e);
+		else if (e->name && !e->off)
+			e->off = l->next++;
 	}
 	settle_merged(dir, l);
 	settle_nested(dir, l);

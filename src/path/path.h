@@ -99,6 +99,9 @@ bool path_in_layer(struct path_space *s, const char *host);
 struct vnode *path_of_real(struct path_space *s, const char *host);
 /* A call on the host's side (symlink, rename, mount …) may have changed what host components are. */
 void path_host_changed(struct path_space *s);
+/* An answer turned out to be wrong: dir (or every directory) is asked again for name. */
+void path_forget(struct path_space *s, struct vnode *dir, const char *name);
+void path_forget_all(struct path_space *s);
 
 struct path_stats { uint64_t hits, misses, nodes, bytes; };
 void path_get_stats(struct path_space *s, struct path_stats *ret);

@@ -19,8 +19,14 @@ static inline const char *skip_slashes(const char *p)
 	return p;
 }
 
+/* What was forbidden on the way comes first, unless the kernel will say so itself. */
 static enum resolve_kind done(struct resolve *w, enum resolve_kind kind)
 {
+	if (w->denied && kind != RESOLVE_MISS && kind != RESOLVE_MAGIC &&
+	    !(kind == RESOLVE_OUTSIDE && w->as_given)) {
+		w->error = -EACCES;
+		kind = RESOLVE_ERROR;
+	}
 	w->kind = kind;
 	return kind;
 }
@@ -39,12 +45,17 @@ static int miss(struct resolve *w, enum resolve_miss what, arena_ref node)
 }
 
 /* The kernel gives its verdict on the rest when the call runs. */
-static int outside(struct resolve *w)
+enum resolve_kind resolve_outside(struct resolve *w)
 {
 	w->node = w->at;
 	w->last = LAST_NORM;
 	w->slash |= w->final && w->trailing;
-	return (int)done(w, RESOLVE_OUTSIDE);
+	return done(w, RESOLVE_OUTSIDE);
+}
+
+static int outside(struct resolve *w)
+{
+	return (int)resolve_outside(w);
 }
 
 /* --- what is left to walk ----------------------------------------------------------------------- */
@@ -126,15 +137,21 @@ ssize_t resolve_host_path(const struct cache *c, const struct resolve *w, char *
 		buf[0] = '\0';
 		return 0;
 	}
-	len = cache_path(c, w->node, buf, size - 2);
+	len = cache_path(c, w->node, buf, size - 3);
 	if (len < 0)
 		return len;
 	buf[len] = '/';
-	rest = resolve_rest(w, buf + len + 1, size - (size_t)len - 1);
+	rest = resolve_rest(w, buf + len + 1, size - (size_t)len - 2);
 	if (rest < 0)
 		return rest;
-	if (rest)
-		return len + 1 + rest;
+	if (rest) {
+		len += 1 + rest;
+		/* It was the link that led here that had the slash. */
+		if (w->slash && buf[len - 1] != '/')
+			buf[len++] = '/';
+		buf[len] = '\0';
+		return len;
+	}
 	/* The end of the path as spelled matters to the kernel: EINVAL for ".", a directory for "/". */
 	if (!len || (w->slash && w->last == LAST_NORM) || (w->last == LAST_DOT && w->name))
 		len++;
@@ -494,8 +511,7 @@ enum resolve_kind resolve(const struct cache *c, const struct resolve_request *q
 
 /* --- the start ---------------------------------------------------------------------------------- */
 
-/* Does the path have a ".." in it? */
-static bool goes_up(const char *path)
+bool resolve_goes_up(const char *path)
 {
 	for (const char *p = path; (p = strstr(p, "..")); p += 2) {
 		if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
@@ -504,23 +520,19 @@ static bool goes_up(const char *path)
 	return false;
 }
 
-/* From a directory of the host: its own path is walked first, with nothing in it followed. */
-static void start_host(const struct cache *c, const struct resolve_request *q, struct resolve *w)
+int resolve_jump_root(const struct cache *c, const struct resolve_request *q, struct resolve *w)
+{
+	return jump_root(c, q, w) == ON ? 0 : w->error;
+}
+
+void resolve_jump_host(const struct cache *c, struct resolve *w, const char *host, const char *path)
 {
 	const struct cache_node *root = cache_node(c, cache_head(c)->host_root);
 
-	w->level[0] = q->path;
-	if (!*q->start_host) {
-		/* Deleted, or no directory at all: nothing but ".." leads out of it. */
-		w->level[0] = "";
-		if (goes_up(q->path))
-			fail(w, -ENOENT);
-		else
-			done(w, RESOLVE_OUTSIDE);
-		return;
-	}
 	w->at = cache_flags(root) & NODE_MOUNT ? root->twin : cache_head(c)->host_root;
-	w->level[1] = q->start_host;
+	w->dir = 0;
+	w->level[0] = path;
+	w->level[1] = host;
 	w->depth = 1;
 	w->literal = true;
 }
@@ -548,8 +560,12 @@ void resolve_start(const struct cache *c, const struct resolve_request *q, struc
 		w->as_given = cache_flags(cache_node(c, q->start)) & NODE_HOST;
 		if (w->scoped)
 			w->top = w->at;
-	} else if (q->start_host) {
-		start_host(c, q, w);
+	} else if (q->start_host && *q->start_host) {
+		resolve_jump_host(c, w, q->start_host, q->path);
+	} else if (q->start_host && !resolve_goes_up(q->path)) {
+		/* Deleted, or no directory at all: nothing but ".." would lead out of it. */
+		w->level[0] = "";
+		done(w, RESOLVE_OUTSIDE);
 	} else {
 		fail(w, -ENOENT);
 	}

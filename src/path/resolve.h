@@ -25,6 +25,7 @@ struct resolve_request {
 	arena_ref start;	 /* the node that a relative path starts from, or 0 and … */
 	const char *start_host;	 /* … a directory of the host, "" if it has no path, NULL: none at all */
 	const struct cred *cred; /* NULL: may search everywhere */
+	pid_t tid, tgid;	 /* what thread-self and self of /proc mean, for the filler */
 };
 
 enum resolve_kind {
@@ -55,6 +56,7 @@ struct resolve {
 	size_t len;
 	bool slash;    /* the object must be a directory */
 	bool as_given; /* never left the host */
+	bool in_layer; /* RESOLVE_OUTSIDE: the filler knows that the object lies in a layer */
 	uint8_t last;  /* LAST_* of struct path_result */
 
 	/* the walk; the filler may change it, see fill.c */
@@ -90,7 +92,16 @@ ssize_t resolve_rest(const struct resolve *w, char *buf, size_t size);
 int resolve_count_link(const struct resolve_request *q, struct resolve *w);
 /* Is the component at hand, being a symlink, to be followed? */
 bool resolve_follows(const struct resolve_request *q, const struct resolve *w);
+/* The walk ends where it is, before the component at hand: the kernel says what becomes of it. */
+enum resolve_kind resolve_outside(struct resolve *w);
 /* All that is left to walk is path; whoever owns it keeps it until the walk ends. */
 void resolve_replace_rest(struct resolve *w, const char *path);
+/* The walk goes on at host, the absolute path of a directory of the host, with path.  The directory is
+ * the one that was there before anything was mounted. */
+void resolve_jump_host(const struct cache *c, struct resolve *w, const char *host, const char *path);
+/* … or at what the caller sees as "/".  0 or -EXDEV. */
+int resolve_jump_root(const struct cache *c, const struct resolve_request *q, struct resolve *w);
+/* Does the path have a ".." in it? */
+bool resolve_goes_up(const char *path);
 
 #endif

@@ -53,11 +53,11 @@ static inline struct vnode *space_vnode(const struct path_space *s, arena_ref no
 
 int host_fill(struct path_space *s, const struct resolve_request *q, struct resolve *w);
 /* A component of /proc that names a process. */
-int host_magic(struct path_space *s, const struct path_query *pq, const struct resolve_request *q,
-	       struct resolve *w);
+int host_magic(struct path_space *s, const struct resolve_request *q, struct resolve *w);
 /* A directory on the way to the mount point (or /proc itself), under parent, for ever. */
 int host_pin(struct path_space *s, arena_ref parent, const char *name, size_t len, uint32_t flags,
 	     arena_ref *ret);
+/* NODE_LAYER, NODE_OVER_LAYER or 0 for an absolute path. */
 uint32_t host_layer_flags(const struct path_space *s, const char *path);
 
 #endif

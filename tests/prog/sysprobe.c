@@ -356,7 +356,7 @@ static void op_getdents(void)
 		st.st_dev = 0;
 	for (long i = 0; i < n; i++) {
 		printf(" %s:%s", list[i].name, type_name((mode_t)list[i].type << 12));
-		if (strcmp(list[i].name, ".."))
+		if (strcmp(list[i].name, "..") && !getenv("SYSPROBE_NO_D_INO"))
 			printf(":#%u", identity(st.st_dev, list[i].ino));
 	}
 	printf("\n");

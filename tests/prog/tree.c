@@ -190,6 +190,10 @@ static void object(int dir, const char *name, const char *path, const struct sta
 	ssize_t n;
 
 	quoted(path, strlen(path));
+	if (upper && S_ISCHR(st->st_mode) && st->st_rdev == 0) {
+		printf(" whiteout\n"); /* its mode, owner, links and time mean nothing */
+		return;
+	}
 	printf(" %c %04o %u:%u", type_char(st->st_mode), st->st_mode & 07777, st->st_uid, st->st_gid);
 	if (!S_ISDIR(st->st_mode)) {
 		if (!no_links) {
