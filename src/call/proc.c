@@ -31,7 +31,7 @@ static struct task *proc_task(struct calls *cs, const char *host, const char **r
 			return NULL;
 	}
 	*ret_what = end + 1;
-	return task_find(&cs->tasks, (pid_t)tid);
+	return tasks_find(&cs->tasks, (pid_t)tid);
 }
 
 struct task *proc_fd_of(struct calls *cs, const char *host, int *ret_fd)

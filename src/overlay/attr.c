@@ -98,6 +98,21 @@ static int drop_setid(const struct loc *l, const struct statx *st, const struct 
 	return chmod_at(l->fd, l->name, mode & ~drop);
 }
 
+/* The kernel drops set-id bits at chown, but fuss may keep a bit that the caller may not
+ * (setattr_should_drop_sgid()). */
+static int change_owner(const struct loc *l, const struct vfs_setattr *a, const struct statx *st,
+			const struct cred *c)
+{
+	int r = (int)x_ret(fchownat(l->fd, l->name, a->mask & VFS_UID ? a->uid : (uid_t)-1,
+				    a->mask & VFS_GID ? a->gid : (gid_t)-1, AT_SYMLINK_NOFOLLOW));
+
+	if (r == 0 && !S_ISDIR(st->stx_mode) && !S_ISLNK(st->stx_mode) &&
+	    (st->stx_mode & (S_ISGID | S_IXGRP)) == S_ISGID && !cred_in_group(c, st->stx_gid) &&
+	    !cred_has_cap(c, CAP_FSETID))
+		r = chmod_at(l->fd, l->name, st->stx_mode & 07777 & ~(mode_t)(S_ISUID | S_ISGID));
+	return r;
+}
+
 static int set_times(const struct loc *l, const struct vfs_setattr *a)
 {
 	static const struct timespec omit = { .tv_nsec = UTIME_OMIT };
@@ -120,8 +135,7 @@ static int apply(const struct loc *l, const struct vfs_setattr *a, const struct 
 			r = drop_setid(l, st, c);
 	}
 	if (r == 0 && (a->mask & (VFS_UID | VFS_GID)))
-		r = (int)x_ret(fchownat(l->fd, l->name, a->mask & VFS_UID ? a->uid : (uid_t)-1,
-					a->mask & VFS_GID ? a->gid : (gid_t)-1, AT_SYMLINK_NOFOLLOW));
+		r = change_owner(l, a, st, c);
 	if (r == 0 && (a->mask & VFS_MODE))
 		r = chmod_at(l->fd, l->name, a->mode);
 	if (r == 0 && (a->mask & (VFS_ATIME | VFS_MTIME)))

@@ -175,7 +175,9 @@ int check_layers(struct overlay *ov, const struct overlay_config *cfg, char *why
 
 /* --- which dialect does an upper use? --------------------------------------------------------- */
 
-enum { SCAN_NOTHING, SCAN_PREFIX, SCAN_CHARDEV };
+/* A later one decides: .wh. names in an upper of devices are rare, devices beside .wh. names are what
+ * happens where mknod() was allowed only sometimes, and that dialect reads both. */
+enum { SCAN_NOTHING, SCAN_CHARDEV, SCAN_PREFIX };
 
 static bool has_opaque_file(int fd, const char *name)
 {
@@ -185,38 +187,54 @@ static bool has_opaque_file(int fd, const char *name)
 	return faccessat(fd, file, F_OK, 0) == 0;
 }
 
+static int scan_entry(int fd, const struct dirent *e)
+{
+	struct stat st;
+
+	if (mark_is_prefixed(e->d_name))
+		return SCAN_PREFIX;
+	if (e->d_type == DT_CHR && x_fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_rdev == makedev(0, 0))
+		return SCAN_CHARDEV;
+	/* The other dialect has a file in an opaque directory besides the xattr. */
+	if (e->d_type == DT_DIR && mark_opaque(fd, e->d_name, false) == OPAQUE_YES)
+		return has_opaque_file(fd, e->d_name) ? SCAN_PREFIX : SCAN_CHARDEV;
+	return SCAN_NOTHING;
+}
+
+static bool is_dots(const char *s)
+{
+	return !strcmp(s, ".") || !strcmp(s, "..");
+}
+
 static int scan_dir(int fd, const char *name, unsigned depth, unsigned *budget)
 {
-	int ret = SCAN_NOTHING, dfd = open_dir(fd, name);
+	int found = SCAN_NOTHING, dfd = open_dir(fd, name);
 	DIR *d = dfd < 0 ? NULL : fdopendir(dfd);
 	struct dirent *e;
-	struct stat st;
 
 	if (!d) {
 		if (dfd >= 0)
 			close(dfd);
-		return ret;
+		return found;
 	}
-	while (ret == SCAN_NOTHING && *budget && (e = readdir(d))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
+	while (found != SCAN_PREFIX && *budget && (e = readdir(d))) {
+		int r = is_dots(e->d_name) ? SCAN_NOTHING : scan_entry(dfd, e);
+
 		--*budget;
-		if (mark_is_prefixed(e->d_name))
-			ret = SCAN_PREFIX;
-		else if (e->d_type == DT_CHR && x_fstatat(dfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			 st.st_rdev == makedev(0, 0))
-			ret = SCAN_CHARDEV;
-		/* The other dialect has a file in an opaque directory besides the xattr. */
-		else if (e->d_type == DT_DIR && mark_opaque(dfd, e->d_name, false) == OPAQUE_YES)
-			ret = has_opaque_file(dfd, e->d_name) ? SCAN_PREFIX : SCAN_CHARDEV;
+		if (r > found)
+			found = r;
 	}
 	rewinddir(d);
-	while (ret == SCAN_NOTHING && *budget && depth && (e = readdir(d))) {
-		if (e->d_type == DT_DIR && strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			ret = scan_dir(dfd, e->d_name, depth - 1, budget);
+	while (found != SCAN_PREFIX && *budget && depth && (e = readdir(d))) {
+		if (e->d_type != DT_DIR || is_dots(e->d_name))
+			continue;
+		int r = scan_dir(dfd, e->d_name, depth - 1, budget);
+		if (r > found)
+			found = r;
 	}
 	closedir(d);
-	return ret;
+	return found;
 }
 
 bool check_prefix_dialect(struct overlay *ov, enum overlay_dialect want)

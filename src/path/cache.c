@@ -103,9 +103,22 @@ static bool entry_same(const void *thing, const void *key)
 	return e->dir == k->dir && e->len == k->len && memcmp(e->name, k->name, k->len) == 0;
 }
 
+/* Eight bytes a step: this is what a warm look-up spends its time on. */
 static uint32_t entry_tag(const struct entry_key *k)
 {
-	return tag_of(hash_bytes(k->name, k->len, hash_u64(k->dir)));
+	const uint64_t prime = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h = (k->dir ^ (uint64_t)k->len << 32) * prime, w = 0;
+	const char *p = k->name;
+	size_t n = k->len;
+
+	for (; n >= sizeof(w); n -= sizeof(w), p += sizeof(w)) {
+		memcpy(&w, p, sizeof(w));
+		h = (h ^ w) * prime;
+		h ^= h >> 32;
+	}
+	for (w = 0; n; n--)
+		w = w << 8 | (unsigned char)p[n - 1];
+	return tag_of(hash_u64(h ^ w));
 }
 
 arena_ref cache_find(const struct cache *c, arena_ref dir, const char *name, size_t len)

@@ -184,11 +184,14 @@ static int task_cwd(struct task *t, struct path_where *ret)
 	ret->ino = st.st_ino;
 	ret->host[0] = 0;
 	ret->vn = t->fs->cwd_raw ? NULL : path_by_inode(t->all->space, st.st_dev, st.st_ino);
-	if (ret->vn)
+	if (ret->vn && S_ISDIR(ret->vn->type) && !ret->vn->dead)
 		return 0;
 	/* A path that is too long or that is gone leaves "": the kernel alone can use such a start. */
 	if (proc_readlink(t->tid, "cwd", ret->host, sizeof(ret->host)) < 0)
 		ret->host[0] = 0;
+	/* The inode number of something of ours that was removed may be a host directory's by now. */
+	if (ret->vn && (!S_ISDIR(ret->vn->type) || !path_in_layer(t->all->space, ret->host)))
+		ret->vn = NULL;
 	return 0;
 }
 
@@ -221,7 +224,7 @@ int task_start(struct task *t, int dirfd, bool dir, struct path_where *ret)
 
 int task_magic(void *arg, pid_t tid, enum path_magic what, int fd, struct path_where *ret)
 {
-	struct task *t = task_find(arg, tid);
+	struct task *t = tasks_find(arg, tid);
 	int r;
 
 	if (!t)

@@ -29,7 +29,7 @@ static void task_image_unref(struct task_image *image)
 		free(image);
 }
 
-struct task *task_find(struct tasks *all, pid_t tid)
+struct task *tasks_find(struct tasks *all, pid_t tid)
 {
 	struct task *t = *task_bucket(all, tid);
 

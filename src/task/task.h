@@ -61,7 +61,7 @@ struct tasks {
 
 void tasks_init(struct tasks *all);
 void tasks_fini(struct tasks *all);
-struct task *task_find(struct tasks *all, pid_t tid);
+struct task *tasks_find(struct tasks *all, pid_t tid);
 /* flags as those of clone(2): CLONE_FS, CLONE_VM.  parent NULL: the first one. -ENOMEM. */
 int task_new(struct tasks *all, pid_t tid, pid_t tgid, struct task *parent, uint64_t flags,
 	     struct task **ret);
