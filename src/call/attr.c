@@ -25,12 +25,9 @@ static int attr_change(struct calls *cs, struct call *c, const struct target *t,
 	/* fchmod and friends do not take O_PATH descriptors: the kernel says EBADF. */
 	if (t->by_fd && (t->fd.flags & O_PATH) && !(call_atflags(c) & AT_EMPTY_PATH))
 		return 0;
-	if (!t->vn && !t->by_fd)
-		return -ENOENT;
-	if (!t->vn)
-		return 0;
-	if (t->vn->dead && (!ops->layer || ops->layer(t->vn) == 0))
-		return 0;
+	r = target_named(c, t);
+	if (r <= 0)
+		return r;
 	if (cs->readonly)
 		return -EROFS;
 	r = ops->setattr ? ops->setattr(t->vn, &copy, t->cred) : -EOPNOTSUPP;

@@ -88,6 +88,9 @@ void target_put(struct target *t);
 unsigned call_atflags(const struct call *c);
 /* target_get() of which 1, following unless AT_SYMLINK_NOFOLLOW. */
 int target_object(struct calls *cs, struct call *c, struct target *t);
+/* 1: t is an object with a name; 0: a nameless file in the upper layer, the task's own, on which the call may
+ * run; -ENOENT: a missing last component; -ESTALE: nameless and in a lower layer. */
+int target_named(const struct call *c, const struct target *t);
 /* The call does not concern us: let it run, with the host's path where its own spelling would not do. */
 int target_outside(struct calls *cs, struct call *c, int which, const struct target *t);
 /* The same for a call that changes the host's tree. */

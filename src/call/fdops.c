@@ -69,8 +69,8 @@ int call_ioctl(struct calls *cs, struct call *c)
 		return 0;
 	if (!S_ISREG(f.vn->type) && !S_ISDIR(f.vn->type))
 		return 0;
-	if (f.vn->dead && (!cs->fs->ops->layer || cs->fs->ops->layer(f.vn) == 0))
-		return 0;
+	if (f.vn->dead)
+		return task_fd_in_upper(call_task(c), (int)call_arg(c, R_FD)) ? 0 : -ESTALE;
 	if (cs->readonly)
 		return -EROFS;
 	if (!cs->fs->ops->make_writable)

@@ -105,6 +105,18 @@ int target_object(struct calls *cs, struct call *c, struct target *t)
 	return target_get(cs, c, 1, call_atflags(c) & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW, t);
 }
 
+int target_named(const struct call *c, const struct target *t)
+{
+	int dirarg = sys_arg(c->row, R_DIRFD);
+	int fd = (int)(dirarg < 0 ? call_arg(c, R_FD) : c->arg[dirarg]);
+
+	if (t->vn && !(t->by_fd && t->vn->dead))
+		return 1;
+	if (!t->by_fd)
+		return -ENOENT;
+	return task_fd_in_upper(call_task(c), fd) ? 0 : -ESTALE;
+}
+
 void target_put(struct target *t)
 {
 	task_fd_put(&t->fd);

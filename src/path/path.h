@@ -94,6 +94,7 @@ struct vnode *path_by_inode(struct path_space *s, dev_t dev, ino_t ino);
 ssize_t path_virtual(struct path_space *s, const struct vnode *vn, char *buf, size_t size);
 /* Does this absolute host path lie at or below a layer directory? */
 bool path_in_layer(struct path_space *s, const char *host);
+bool path_in_upper(struct path_space *s, const char *host);
 /* The object whose real location a host path (a layer's file, as /proc/PID/fd/N shows it) is in the view
  * now, NULL if it is not (any more) or if host is in no layer.  May look up. */
 struct vnode *path_of_real(struct path_space *s, const char *host);

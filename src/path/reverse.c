@@ -51,6 +51,13 @@ bool path_in_layer(struct path_space *s, const char *host)
 	return host_layer_flags(s, host) & NODE_LAYER;
 }
 
+bool path_in_upper(struct path_space *s, const char *host)
+{
+	size_t len = s->upper ? strlen(s->upper) : 0;
+
+	return s->upper && strncmp(host, s->upper, len) == 0 && (!host[len] || host[len] == '/');
+}
+
 /* The innermost layer that host is in: what follows its path, or NULL. */
 static const char *below_layer(const struct path_space *s, const char *host)
 {

@@ -170,6 +170,13 @@ void task_fd_put(struct task_fd *f)
 	f->fd = -1;
 }
 
+bool task_fd_in_upper(struct task *t, int fd)
+{
+	_cleanup_free_ char *real = malloc(PATH_MAX);
+
+	return real && fd_readlink(t, fd, real, PATH_MAX) == 0 && path_in_upper(t->all->space, real);
+}
+
 static int task_cwd(struct task *t, struct path_where *ret)
 {
 	char path[64];

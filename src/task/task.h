@@ -92,6 +92,10 @@ void task_fd_put(struct task_fd *f);
 #define _cleanup_task_fd_ __attribute__((cleanup(task_fd_put)))
 #define TASK_FD_NONE { .fd = -1 }
 
+/* A descriptor of ours whose object has no name (any more): may the task change it directly?  True if it lies
+ * in the upper layer; a lower file must never be reached that way. */
+bool task_fd_in_upper(struct task *t, int fd);
+
 /* File flags that mark a descriptor as opened through the view, see src/README. */
 int task_mark_oflags(int oflags);
 /* What F_GETFL shows of a descriptor of ours. */

@@ -272,7 +272,7 @@ static const char *const plain[] = {
 	"registers",
 #endif
 	"cookie", "tricks", "unmap", "nomem", "threads", "small-stacks", "vfork", "untraced", "siginfo",
-	"job-control", "stop-threads", "descriptors", "seccomp",
+	"job-control", "stop-threads", "seccomp",
 };
 
 START_TEST(act_sees_nothing_unusual)
