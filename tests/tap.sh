@@ -14,7 +14,7 @@
 #	fresh		new empty layers: $L lower, $U upper, $W for a work directory, $M the mount point,
 #			which does not exist; the working directory is their parent
 #	view CMD...	runs CMD in fuss with those; $FUSS_OPTS are more options, $LOWER replaces $L
-#	vsh SCRIPT	the same for a script of sh, started in the mount point
+#	vsh SCRIPT	the same for a script of sh, started in the mount point; more arguments are its $1 ...
 #	same_on_mounts	the view equals what a kernel mount and fuse-overlayfs show of the same layers, the
 #			lower layer is as it was when the first view began, the mount point was not touched
 #
@@ -211,7 +211,7 @@ view() {
 
 vsh() {
 	# shellcheck disable=SC2016
-	view /bin/sh -c 'cd "$M" || exit 99; eval "$1"' sh "$@"
+	view /bin/sh -c 'cd "$M" || exit 99; script=$1; shift; eval "$script"' sh "$@"
 }
 
 # Nothing below the lower layers changed, and the directory under the mount point is as it was.

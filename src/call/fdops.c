@@ -15,16 +15,16 @@
 int call_fcntl(struct calls *cs, struct call *c)
 {
 	_cleanup_task_fd_ struct task_fd f = TASK_FD_NONE;
-	int r;
+	int fd = (int)call_arg(c, R_FD), r;
 
 	(void)cs;
 	if ((int)call_arg(c, R_CMD) != F_GETFL)
 		return 0;
-	r = task_fd_get(call_task(c), (int)call_arg(c, R_FD), &f);
+	r = task_fd_get(call_task(c), fd, &f);
 	if (r < 0)
 		return r;
 	if (f.ours)
-		call_return(c, task_unmark_oflags(&f));
+		call_return(c, task_unmark_oflags(call_task(c), fd, &f));
 	return 0;
 }
 

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "call/call.h"
 #include "vfs/perm.h"
@@ -55,6 +57,26 @@ static int stat_unnamed(struct calls *cs, int fd, struct statx *stx)
 	return r;
 }
 
+/* "." in a directory that was removed: the real one lives on as the cwd or descriptor that led here. */
+static int stat_dead(struct calls *cs, struct call *c, struct statx *stx)
+{
+	int dirfd = call_has(c, R_DIRFD) ? (int)call_arg(c, R_DIRFD) : AT_FDCWD;
+	char path[64];
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (dirfd == AT_FDCWD)
+		snprintf(path, sizeof(path), "/proc/%d/cwd", (int)c->t->tid);
+	else
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)c->t->tid, dirfd);
+	fd = x_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	r = stat_unnamed(cs, fd, stx);
+	stx->stx_nlink = 0;
+	return r;
+}
+
 #define STATX_AT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)
 
 int call_stat(struct calls *cs, struct call *c)
@@ -86,6 +108,8 @@ int call_stat(struct calls *cs, struct call *c)
 		r = stat_unnamed(cs, t.fd.fd, &stx);
 	} else if (!t.vn) {
 		r = -ENOENT;
+	} else if (t.vn->dead) {
+		r = stat_dead(cs, c, &stx);
 	} else {
 		r = cs->fs->ops->getattr(t.vn, &stx);
 		if (r == -ENOENT && !t.by_fd) /* removed behind our back: once more from the start */

@@ -44,6 +44,56 @@ static int target_empty(struct task *task, int dirfd, struct target *t)
 	return 0;
 }
 
+/*
+ * filename_parentat(): who makes, removes or renames a name never walks a last "." or "..".  Cuts it off and
+ * tells which it was.
+ */
+static int cut_last_dots(char *path, enum path_last *ret)
+{
+	size_t end = strlen(path), start;
+
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/';)
+		start--;
+	if (end - start == 1 && path[start] == '.')
+		*ret = LAST_DOT;
+	else if (end - start == 2 && path[start] == '.' && path[start + 1] == '.')
+		*ret = LAST_DOTDOT;
+	else
+		return 0;
+	strcpy(path + start, start ? "" : ".");
+	return 1;
+}
+
+static int target_parent(struct calls *cs, struct path_query *q, enum path_last last,
+			 struct target *t)
+{
+	size_t n;
+	int r;
+
+	q->flags = PATH_FOLLOW;
+	r = path_lookup(cs->space, q, &t->res);
+	if (r < 0)
+		return r;
+	t->inside = t->res.inside;
+	if (t->inside) {
+		if (!t->res.vn)
+			return -ENOENT;
+		if (!S_ISDIR(t->res.vn->type))
+			return -ENOTDIR;
+		t->vn = t->res.vn;
+	} else if (!t->res.as_given) {
+		n = strlen(t->res.host);
+		if (n + 4 > sizeof(t->res.host))
+			return -ENAMETOOLONG;
+		strcpy(t->res.host + n, last == LAST_DOT ? "/." : "/..");
+	}
+	t->res.last = last;
+	t->res.dir = NULL;
+	return 0;
+}
+
 static int target_path(struct calls *cs, struct call *c, int dirfd, uint64_t addr, unsigned flags,
 		       struct target *t)
 {
@@ -51,6 +101,7 @@ static int target_path(struct calls *cs, struct call *c, int dirfd, uint64_t add
 	struct path_where start, *from = NULL;
 	struct path_query q = { .path = t->path, .flags = flags, .cred = t->cred };
 	ssize_t n = call_read_str(c, addr, t->path, sizeof(t->path));
+	enum path_last last;
 	int r;
 
 	if (n < 0)
@@ -68,6 +119,8 @@ static int target_path(struct calls *cs, struct call *c, int dirfd, uint64_t add
 	q.start = from;
 	q.tid = task->tid;
 	q.tgid = task->tgid;
+	if ((flags & (PATH_CREATE | PATH_FOLLOW)) == PATH_CREATE && cut_last_dots(t->path, &last))
+		return target_parent(cs, &q, last, t);
 	r = path_lookup(cs->space, &q, &t->res);
 	if (r < 0)
 		return r;

@@ -91,8 +91,8 @@ static int drop_setid(const struct loc *l, const struct statx *st, const struct 
 {
 	mode_t mode = st->stx_mode & 07777, drop = mode & S_ISUID;
 
-	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		drop |= S_ISGID;
+	if ((mode & S_IXGRP) || !cred_in_group(c, st->stx_gid))
+		drop |= mode & S_ISGID;
 	if (!drop || cred_has_cap(c, CAP_FSETID))
 		return 0;
 	return chmod_at(l->fd, l->name, mode & ~drop);

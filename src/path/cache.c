@@ -188,7 +188,7 @@ static uint32_t inode_tag(const struct cache_inode *k)
 	return tag_of(hash_u64(k->ino ^ hash_u64(k->dev)));
 }
 
-arena_ref cache_find_inode(const struct cache *c, dev_t dev, ino_t ino)
+uint64_t cache_find_inode(const struct cache *c, dev_t dev, ino_t ino)
 {
 	struct cache_inode k = { dev, ino, 0 };
 	const struct cache_inode *i;
@@ -198,10 +198,10 @@ arena_ref cache_find_inode(const struct cache *c, dev_t dev, ino_t ino)
 	if (!ref)
 		return 0;
 	i = arena_at(&c->mem, ref);
-	return (arena_ref)arena_load(&i->node);
+	return arena_load(&i->node);
 }
 
-int cache_set_inode(struct cache *c, dev_t dev, ino_t ino, arena_ref node)
+int cache_set_inode(struct cache *c, dev_t dev, ino_t ino, uint64_t node)
 {
 	struct cache_head *h = cache_head_rw(c);
 	struct cache_inode k = { dev, ino, node }, *i;
@@ -284,6 +284,18 @@ void cache_set_flags(struct cache *c, arena_ref node, uint32_t set, uint32_t cle
 	arena_store(&n->word, (n->word | set) & ~(uint64_t)clear);
 }
 
+/* What was known in an earlier generation is not to be believed together with what is learnt now. */
+static void renew(struct cache *c, arena_ref node)
+{
+	struct cache_node *n = cache_node_rw(c, node);
+	uint32_t gen = cache_head(c)->gen[n->word & NODE_HOST ? 1 : 0];
+
+	if (n->gen == gen)
+		return;
+	cache_set_flags(c, node, 0, NODE_HAS_PERM | NODE_HAS_TARGET | NODE_HAS_PLACE);
+	arena_store32(&n->gen, gen);
+}
+
 int cache_set_perm(struct cache *c, arena_ref node, const struct cache_perm *p)
 {
 	struct cache_node *n = cache_node_rw(c, node);
@@ -293,8 +305,7 @@ int cache_set_perm(struct cache *c, arena_ref node, const struct cache_perm *p)
 	r = intern_perm(c, p, &ref);
 	if (r < 0)
 		return r;
-	if (n->word & NODE_HOST)
-		arena_store(&n->place, cache_head(c)->gen[1]);
+	renew(c, node);
 	arena_store(&n->word, (uint64_t)ref << 32 | (uint32_t)n->word | NODE_HAS_PERM);
 	return 0;
 }
@@ -328,6 +339,7 @@ int cache_set_target(struct cache *c, arena_ref node, const char *s, size_t len)
 	r = renew_string(c, n->target, s, len, &ref);
 	if (r < 0)
 		return r;
+	renew(c, node);
 	arena_store32(&n->target, ref);
 	cache_set_flags(c, node, NODE_HAS_TARGET, 0);
 	return 0;
@@ -344,8 +356,9 @@ int cache_set_place(struct cache *c, arena_ref node, unsigned layer, const char 
 		if (r < 0)
 			return r;
 	}
-	arena_store(&n->place, (uint64_t)ref << 32 | (path ? 0 : PLACE_CHAIN) | PLACE_KNOWN |
-				       (layer & 0xffff));
+	renew(c, node);
+	arena_store(&n->place, (uint64_t)ref << 32 | (path ? 0 : PLACE_CHAIN) | (layer & 0xffff));
+	cache_set_flags(c, node, NODE_HAS_PLACE, 0);
 	return 0;
 }
 
@@ -388,12 +401,13 @@ ssize_t cache_path(const struct cache *c, arena_ref node, char *buf, size_t size
 ssize_t cache_real(const struct cache *c, arena_ref node, unsigned *ret_layer, char *buf,
 		   size_t size)
 {
-	uint64_t place = arena_load(&cache_node(c, node)->place);
+	const struct cache_node *at = cache_node(c, node);
+	uint64_t place = arena_load(&at->place);
 	const char *s;
 	size_t len;
 	ssize_t n = 0;
 
-	if (!(place & PLACE_KNOWN))
+	if (!cache_has(c, at, NODE_HAS_PLACE))
 		return -ENODATA;
 	s = cache_string(c, place & PLACE_CHAIN ? cache_head(c)->upper : PLACE_PATH(place));
 	len = strlen(s);

@@ -9,8 +9,9 @@
  * A node knows its place through its entry (parent and name), so that moving a directory changes one
  * word, and what is cached below it stays true: entries are keyed by the node of their directory.
  *
- * Entries hold for one generation.  Those of the host get a new one every so often, those of the file
- * system only when everything is to be forgotten.
+ * Entries, and what else is known of a node (permissions, target, place), hold for one generation.  Those
+ * of the host get a new one every so often, those of the file system only when everything is to be
+ * forgotten.
  */
 #ifndef FUSS_PATH_CACHE_H
 #define FUSS_PATH_CACHE_H
@@ -31,8 +32,9 @@ enum {
 	NODE_PROC = 1 << 6,	 /* host: the root of procfs */
 	NODE_LAYER = 1 << 7,	 /* host: a layer, or below one */
 	NODE_OVER_LAYER = 1 << 8, /* host: an ancestor of a layer */
-	NODE_HAS_PERM = 1 << 9,	 /* the permissions are up to date */
+	NODE_HAS_PERM = 1 << 9,	 /* these three: known in the node's generation */
 	NODE_HAS_TARGET = 1 << 10,
+	NODE_HAS_PLACE = 1 << 12,
 	NODE_PINNED = 1 << 11,	 /* host: holds for ever (the way to the mount point) */
 };
 
@@ -45,16 +47,16 @@ struct cache_perm {
 
 struct cache_node {
 	uint64_t word;	 /* flags in the lower half, struct cache_perm in the upper */
-	uint64_t place;	 /* ours: the real location, see below; host: generation of the permissions */
+	uint64_t place;	 /* ours: the real location, see below */
 	uint32_t entry;	 /* parent and name; 0: a root */
 	uint32_t target; /* NODE_LINK: a string */
 	uint32_t twin;	 /* NODE_MOUNT: the host directory that the mount covers */
 	uint32_t number; /* the writer's */
+	uint32_t gen;	 /* what is known holds in this generation */
 };
 
-/* place: known, layer number, and the absolute path or "the upper and the chain of names". */
-#define PLACE_KNOWN (UINT64_C(1) << 16)
-#define PLACE_CHAIN (UINT64_C(1) << 17)
+/* place: layer number, and the absolute path or "the upper and the chain of names". */
+#define PLACE_CHAIN (UINT64_C(1) << 16)
 #define PLACE_LAYER(place) ((unsigned)((place) & 0xffff))
 #define PLACE_PATH(place) ((arena_ref)((place) >> 32))
 
@@ -73,8 +75,11 @@ enum entry_kind { ENTRY_UNKNOWN, ENTRY_NEGATIVE, ENTRY_NODE, ENTRY_PINNED };
 
 struct cache_inode {
 	uint64_t dev, ino;
-	uint64_t node; /* changes; 64 bits, so that one store publishes it */
+	uint64_t node; /* and INODE_LOWER; changes, 64 bits, so that one store publishes it */
 };
+
+/* In struct cache_inode: of a layer that does not change, so that the number is never given away. */
+#define INODE_LOWER (UINT64_C(1) << 32)
 
 /* At ARENA_FIRST.  Tables are words: place in the upper half, log2 of the slots in the lower. */
 struct cache_head {
@@ -117,11 +122,27 @@ static inline uint32_t cache_flags(const struct cache_node *n)
 	return (uint32_t)arena_load(&n->word);
 }
 
+/* Is that one of NODE_HAS_* known, now? */
+static inline bool cache_has(const struct cache *c, const struct cache_node *n, uint32_t what)
+{
+	uint32_t flags = cache_flags(n);
+
+	return flags & what &&
+	       arena_load32(&n->gen) == cache_head(c)->gen[flags & NODE_HOST ? 1 : 0];
+}
+
 static inline const struct cache_perm *cache_perm(const struct cache *c, const struct cache_node *n)
 {
-	uint64_t w = arena_load(&n->word);
+	if (!cache_has(c, n, NODE_HAS_PERM))
+		return NULL;
+	return arena_at(&c->mem, (arena_ref)(arena_load(&n->word) >> 32));
+}
 
-	return w & NODE_HAS_PERM ? arena_at(&c->mem, (arena_ref)(w >> 32)) : NULL;
+static inline const char *cache_target(const struct cache *c, const struct cache_node *n)
+{
+	if (!cache_has(c, n, NODE_HAS_TARGET))
+		return NULL;
+	return cache_string(c, arena_load32(&n->target));
 }
 
 /* The entry, or 0. */
@@ -133,8 +154,8 @@ static inline bool cache_entry_valid(const struct cache_head *h, uint32_t dirfla
 	return ENTRY_KIND(state) == ENTRY_PINNED ||
 	       ENTRY_GEN(state) == h->gen[dirflags & NODE_HOST ? 1 : 0];
 }
-/* The node, or 0. */
-arena_ref cache_find_inode(const struct cache *c, dev_t dev, ino_t ino);
+/* The node, in the lower half, and INODE_LOWER; or 0. */
+uint64_t cache_find_inode(const struct cache *c, dev_t dev, ino_t ino);
 /* The directory that node is in; 0: a root. */
 arena_ref cache_parent(const struct cache *c, arena_ref node);
 /* "/a/b" from the root of node's side, "" for the root itself; length, or -ENAMETOOLONG. */
@@ -157,7 +178,7 @@ int cache_set_perm(struct cache *c, arena_ref node, const struct cache_perm *p);
 int cache_set_target(struct cache *c, arena_ref node, const char *s, size_t len);
 /* path NULL: the chain of names. */
 int cache_set_place(struct cache *c, arena_ref node, unsigned layer, const char *path);
-int cache_set_inode(struct cache *c, dev_t dev, ino_t ino, arena_ref node);
+int cache_set_inode(struct cache *c, dev_t dev, ino_t ino, uint64_t node);
 int cache_new_string(struct cache *c, const char *s, size_t len, arena_ref *ret);
 /* Everything that is known of one side (0 ours, 1 host) becomes unknown. */
 void cache_new_generation(struct cache *c, unsigned side);

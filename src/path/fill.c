@@ -222,27 +222,25 @@ int fill(struct path_space *s, const struct resolve_request *q, struct resolve *
 static void on_real(void *arg, struct vnode *vn, dev_t dev, ino_t ino)
 {
 	struct path_space *s = arg;
+	uint64_t lower = vn->fs->ops->layer(vn) > 0 ? INODE_LOWER : 0;
 	arena_ref node;
 
 	if (fill_node(s, vn, &node) == 0)
-		(void)cache_set_inode(&s->cache, dev, ino, node);
+		(void)cache_set_inode(&s->cache, dev, ino, node | lower);
 }
 
 static void on_changed(void *arg, struct vnode *vn)
 {
 	struct path_space *s = arg;
-	struct cache_node *n;
 	arena_ref entry;
 
 	if (!vn->cache_id)
 		return;
-	n = cache_node_rw(&s->cache, vn->cache_id);
-	arena_store(&n->place, 0);
 	cache_set_flags(&s->cache, vn->cache_id, vn->dead ? NODE_DEAD : 0,
-			NODE_HAS_PERM | NODE_HAS_TARGET);
+			NODE_HAS_PERM | NODE_HAS_TARGET | NODE_HAS_PLACE);
 	/* The dead keep their last place: for path_virtual() and for "..". */
 	if (!vn->dead && vn->parent && entry_of(s, vn, &entry) == 0)
-		arena_store32(&n->entry, entry);
+		arena_store32(&cache_node_rw(&s->cache, vn->cache_id)->entry, entry);
 }
 
 static void on_name_changed(void *arg, struct vnode *dir, const char *name)

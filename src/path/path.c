@@ -148,8 +148,6 @@ void path_forget(struct path_space *s, struct vnode *dir, const char *name)
 void path_forget_all(struct path_space *s)
 {
 	cache_new_generation(&s->cache, 0);
-	for (unsigned i = 1; i < s->nvn; i++)
-		vfs_changed(s->vn[i]);
 }
 
 void path_get_stats(struct path_space *s, struct path_stats *ret)

@@ -38,7 +38,8 @@ struct path_hooks {
 enum {
 	PATH_FOLLOW = 1,	/* a symlink as last component is followed */
 	PATH_EMPTY = 2,		/* "" means start itself (AT_EMPTY_PATH) */
-	PATH_CREATE = 4,	/* O_CREAT etc.: a trailing slash is the caller's business */
+	PATH_CREATE = 4,	/* O_CREAT, mkdir, unlink, rename etc.: a trailing slash is the caller's
+				 * business, it does not make the last symlink followed */
 	/* openat2(2): */
 	PATH_NO_XDEV = 16,	/* -EXDEV when the mount point is crossed */
 	PATH_NO_MAGICLINKS = 32, /* -ELOOP */
@@ -55,6 +56,8 @@ struct path_query {
 	pid_t tid, tgid;	/* what /proc/self and /proc/thread-self mean */
 };
 
+enum path_last { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT, LAST_MAGIC };
+
 struct path_result {
 	bool inside;		/* below (or at) the mount point */
 	/* inside: */
@@ -63,10 +66,11 @@ struct path_result {
 				 * ".", "..", "/" or a magic link, or the path is the mount point itself */
 	char name[NAME_MAX + 1]; /* the last component */
 	bool slash;		/* the path ended in '/' (or "/."): the object must be a directory */
-	enum { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT, LAST_MAGIC } last; /* kind of last component as spelled
+	enum path_last last;	/* kind of last component as spelled
 				 * (after following symlinks): errno of rmdir, rename, mkdir depend on it */
 	/* outside: */
-	char host[PATH_MAX];	/* absolute host path that reaches the same place */
+	char host[PATH_MAX];	/* absolute host path that reaches the same place; ends in "/" or "/." where
+				 * the path did; "" where there is none or it would be too long (as_given) */
 	bool as_given;		/* the kernel, given the tracee's own spelling, reaches it too */
 	bool synthetic;		/* an ancestor of a mount point that does not exist on the host */
 	bool layer;		/* host lies in the upper or a lower layer: raw access */
@@ -89,6 +93,9 @@ int path_lookup(struct path_space *s, const struct path_query *q, struct path_re
 /* The object that a real (dev, ino) stands for, NULL if none is known.  For directories exact; for files
  * the one that was seen last. */
 struct vnode *path_by_inode(struct path_space *s, dev_t dev, ino_t ino);
+/* The same for what fstat(2) says of something that anybody may have opened.  What was removed from the
+ * upper layer is found only while it has no link: else its number belongs to a new file of the host. */
+struct vnode *path_by_stat(struct path_space *s, const struct stat *st);
 /* The path that programs see: mount point + path below it; for dead objects the last one + " (deleted)".
  * Length or -ENAMETOOLONG. */
 ssize_t path_virtual(struct path_space *s, const struct vnode *vn, char *buf, size_t size);

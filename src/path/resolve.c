@@ -198,13 +198,12 @@ static int search(const struct cache *c, const struct resolve_request *q, struct
  */
 static int search_host(const struct cache *c, const struct resolve_request *q, struct resolve *w)
 {
-	const struct cache_node *n = cache_node(c, w->at);
 	const struct cache_perm *p;
 
 	if (w->denied || w->literal || may_search_all(q->cred) || w->granted == w->at)
 		return ON;
-	p = cache_perm(c, n);
-	if (!p || arena_load(&n->place) != cache_head(c)->gen[1])
+	p = cache_perm(c, cache_node(c, w->at));
+	if (!p)
 		return miss(w, MISS_PERM, w->at);
 	if (!mode_allows_search(p, q->cred))
 		return miss(w, MISS_ACCESS, w->at);
@@ -358,9 +357,9 @@ static int follow(const struct cache *c, const struct resolve_request *q, struct
 	}
 	if (q->flags & PATH_NO_SYMLINKS)
 		return fail(w, -ELOOP);
-	if (!(cache_flags(n) & NODE_HAS_TARGET))
+	target = cache_target(c, n);
+	if (!target)
 		return miss(w, MISS_TARGET, link);
-	target = cache_string(c, arena_load32(&n->target));
 	if (!*target)
 		return fail(w, -ENOENT);
 	w->links++;
@@ -476,7 +475,7 @@ static int finish(const struct cache *c, const struct resolve_request *q, struct
 		return (int)done(w, RESOLVE_OUTSIDE);
 	if (w->slash && !(flags & NODE_DIR) && !(q->flags & PATH_CREATE))
 		return fail(w, -ENOTDIR);
-	if (q->flags & RESOLVE_PLACE && !(arena_load(&n->place) & PLACE_KNOWN))
+	if (q->flags & RESOLVE_PLACE && !cache_has(c, n, NODE_HAS_PLACE))
 		return miss(w, MISS_PLACE, w->at);
 	return (int)done(w, RESOLVE_FOUND);
 }

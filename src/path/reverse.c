@@ -12,7 +12,17 @@
 
 struct vnode *path_by_inode(struct path_space *s, dev_t dev, ino_t ino)
 {
-	return space_vnode(s, cache_find_inode(&s->cache, dev, ino));
+	return space_vnode(s, (arena_ref)cache_find_inode(&s->cache, dev, ino));
+}
+
+struct vnode *path_by_stat(struct path_space *s, const struct stat *st)
+{
+	uint64_t i = cache_find_inode(&s->cache, st->st_dev, st->st_ino);
+	struct vnode *vn = space_vnode(s, (arena_ref)i);
+
+	if (vn && vn->dead && st->st_nlink && !(i & INODE_LOWER))
+		return NULL;
+	return vn;
 }
 
 ssize_t path_virtual(struct path_space *s, const struct vnode *vn, char *buf, size_t size)

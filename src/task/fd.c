@@ -19,14 +19,14 @@ int task_mark_oflags(int oflags)
 	return oflags | O_NOFOLLOW | (oflags & O_PATH ? 0 : O_ASYNC);
 }
 
-int task_unmark_oflags(const struct task_fd *f)
+int task_unmark_oflags(struct task *t, int fd, const struct task_fd *f)
 {
 	int flags = f->flags & ~O_ASYNC;
 
 	if (!(flags & O_PATH))
 		flags &= ~O_NOFOLLOW;
 	/* Lower files are opened so by us, where it is allowed (call/open.c). */
-	if (f->vn && f->vn->fs->ops->layer && f->vn->fs->ops->layer(f->vn) > 0)
+	if ((flags & O_NOATIME) && !task_fd_in_upper(t, fd))
 		flags &= ~O_NOATIME;
 	return flags;
 }

@@ -99,7 +99,7 @@ bool task_fd_in_upper(struct task *t, int fd);
 /* File flags that mark a descriptor as opened through the view, see src/README. */
 int task_mark_oflags(int oflags);
 /* What F_GETFL shows of a descriptor of ours. */
-int task_unmark_oflags(const struct task_fd *f);
+int task_unmark_oflags(struct task *t, int fd, const struct task_fd *f);
 
 /* Where a path starts: AT_FDCWD or a descriptor.  -EBADF, -ENOTDIR (only if dir is asked for),
  * -ESRCH. */

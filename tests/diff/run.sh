@@ -109,8 +109,8 @@ body() {
 		skip "${script##*/}" "no overlay mounts here"
 		return
 	fi
-	# Without trusted.* the kernel cannot keep identities from one mount to the next.
-	[ "$WHO" = root ] || { flags=-tn; export SYSPROBE_NO_D_INO=1; }
+	# Without trusted.* the kernel cannot keep the identity of what it copies up; fuss can.
+	[ "$WHO" = root ] || { flags=-tn; export SYSPROBE_NO_IDS=1; }
 	run=$(interpreter)
 	k=$T/k f=$T/f
 	layers "$k"

@@ -27,7 +27,7 @@ body() {
 	is "the host's directory is not touched" "$(find out -type f)" out/file
 	vsh 'echo changed >toout/file'
 	is "what is outside is written to" "$(cat out/file)" changed
-	is "realpath" "$(vsh 'cd e/up && pwd -P; readlink -f ../e/beyond; readlink -f "$0/into/f"' "$T/$tap_n" |
+	is "realpath" "$(vsh 'cd e/up && pwd -P; readlink -f ../e/beyond; readlink -f "$1/into/f"' "$T/$tap_n" |
 		sed "s,$T/$tap_n/,,")" $'mp/d\nout/file\nmp/d/f'
 	vsh 'ln -s d newlink; ln -sfn e newlink; rm rel; ln -s e/up rel; mv abs moved'
 	is "made, replaced, moved" "$(vsh 'readlink newlink rel moved' | sed "s,$T/$tap_n/,,")" $'e\ne/up\nmp/d/f'

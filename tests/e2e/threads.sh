@@ -8,7 +8,7 @@ body() {
 	fresh
 	mkdir "$L/dir"
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-		vsh 'rm -rf t && mkdir t && "$0" t 8 6' "$(prog threads)" || failed=$((failed + 1))
+		vsh 'rm -rf t && mkdir t && "$1" t 8 6' "$(prog threads)" || failed=$((failed + 1))
 		[ ! -e "$M" ] || failed=$((failed + 100))
 	done
 	is "a program with 8 threads, 15 times" "$failed" 0

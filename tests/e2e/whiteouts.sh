@@ -25,24 +25,38 @@ body() {
 		rm d 2>/dev/null; ls -A' | tr '\n' ' ')" "a.txt b.txt b2.txt c.txt d f.txt "
 	same_on_mounts
 
-	# What other programs wrote, whatever we write.
+	# What other programs wrote.  A name that begins with .wh. is an ordinary one in an upper of the kernel's.
 	fresh
 	mkdir -p "$L/d" "$L/o" "$L/p" "$L/q"
 	for i in a b c; do echo $i >"$L/$i"; echo $i >"$L/d/$i"; echo $i >"$L/o/$i"; echo $i >"$L/p/$i"; done
 	echo q >"$L/q/q"
-	mkdir "$U/d" "$U/o" "$U/p" "$U/q"
-	mknod "$U/a" c 0 0
-	: >"$U/.wh.b"
-	mknod "$U/d/a" c 0 0
-	: >"$U/d/.wh.b"
-	setfattr -n user.overlay.opaque -v y "$U/o"
-	: >"$U/p/.wh..wh..opq"
-	setfattr -n user.fuseoverlayfs.opaque -v y "$U/q"
-	echo new >"$U/p/new"
-	is "all forms are understood, in the upper" "$(vsh 'find . | sort | tr "\n" " "')" \
-		". ./c ./d ./d/c ./o ./p ./p/new ./q "
-	LOWER=$U:$L U=$T/$tap_n/top
-	mkdir "$U"
-	is "and in a lower layer" "$(vsh 'find . | sort | tr "\n" " "')" ". ./c ./d ./d/c ./o ./p ./p/new ./q "
+	forms() { # directory, with the prefix forms?
+		mkdir -p "$1/d" "$1/o" "$1/p" "$1/q"
+		mknod "$1/a" c 0 0
+		mknod "$1/d/a" c 0 0
+		setfattr -n user.overlay.opaque -v y "$1/o"
+		setfattr -n user.fuseoverlayfs.opaque -v y "$1/q"
+		echo new >"$1/p/new"
+		[ "$2" = prefix ] || return 0
+		: >"$1/.wh.b"
+		: >"$1/d/.wh.b"
+		: >"$1/p/.wh..wh..opq"
+	}
+	forms "$U" "$([ "$DIALECT" = chardev ] || echo prefix)"
+	if [ "$DIALECT" = chardev ]; then
+		is "forms that are understood, in the upper" "$(vsh 'find . | sort | tr "\n" " "')" \
+			". ./b ./c ./d ./d/b ./d/c ./o ./p ./p/a ./p/b ./p/c ./p/new ./q "
+	else
+		is "forms that are understood, in the upper" "$(vsh 'find . | sort | tr "\n" " "')" \
+			". ./c ./d ./d/c ./o ./p ./p/new ./q "
+	fi
+	mkdir "$T/$tap_n/middle" "$T/$tap_n/top"
+	forms "$T/$tap_n/middle" prefix
+	LOWER=$T/$tap_n/middle:$L U=$T/$tap_n/top
+	is "all forms in a lower layer" "$(vsh 'find . | sort | tr "\n" " "')" ". ./c ./d ./d/c ./o ./p ./p/new ./q "
+	if [ "$DIALECT" = fileprefix ]; then
+		like "names with the prefix cannot be made" "$(vsh 'echo x >.wh.x' 2>&1)" '(Invalid|denied|permitted)'
+		is "nor looked up" "$(vsh 'cat .wh.b 2>&1')" "cat: .wh.b: No such file or directory"
+	fi
 }
 variants body

@@ -52,6 +52,7 @@
 static char base[PATH_MAX];
 static char *arg[MAXARG + 1];
 static int nargs;
+static bool no_ids; /* some mounts cannot keep identities: SYSPROBE_NO_IDS=1 */
 
 static void broken(const char *what, const char *word)
 {
@@ -228,8 +229,10 @@ static void when(const char *label, long long sec, long nsec)
 
 static void show_stat(const struct stat *st)
 {
-	printf("%s %04o %u:%u links=%lu id=#%u", type_name(st->st_mode), st->st_mode & 07777, st->st_uid,
-	       st->st_gid, (unsigned long)st->st_nlink, identity(st->st_dev, st->st_ino));
+	printf("%s %04o %u:%u links=%lu", type_name(st->st_mode), st->st_mode & 07777, st->st_uid, st->st_gid,
+	       (unsigned long)st->st_nlink);
+	if (!no_ids)
+		printf(" id=#%u", identity(st->st_dev, st->st_ino));
 	if (!S_ISDIR(st->st_mode))
 		printf(" size=%lld", (long long)st->st_size);
 	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
@@ -356,7 +359,7 @@ static void op_getdents(void)
 		st.st_dev = 0;
 	for (long i = 0; i < n; i++) {
 		printf(" %s:%s", list[i].name, type_name((mode_t)list[i].type << 12));
-		if (strcmp(list[i].name, "..") && !getenv("SYSPROBE_NO_D_INO"))
+		if (strcmp(list[i].name, "..") && !no_ids)
 			printf(":#%u", identity(st.st_dev, list[i].ino));
 	}
 	printf("\n");
@@ -758,6 +761,7 @@ int main(void)
 	if (!getcwd(base, sizeof(base)))
 		broken("getcwd", strerrorname_np(errno));
 	umask(022);
+	no_ids = getenv("SYSPROBE_NO_IDS") != NULL;
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	while (fgets(line, sizeof(line), stdin)) {
 		const char *name = NULL;

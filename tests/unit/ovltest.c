@@ -442,7 +442,7 @@ static void dump_meta(struct out *o, const char *path, mode_t mode, unsigned uid
 		fprintf(o->f, " n%u", nlink);
 	if (!S_ISDIR(mode))
 		fprintf(o->f, " %lld", size);
-	if (mtime < 978307200)
+	if (mtime < 978307200 && !(S_ISDIR(mode) && (o->flags & DUMP_NO_DIRTIMES)))
 		fprintf(o->f, " t%lld.%09ld", mtime, nsec);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		fprintf(o->f, " r%x", rdev);

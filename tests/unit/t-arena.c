@@ -115,7 +115,7 @@ static uint64_t state(arena_ref ref)
 
 START_TEST(keeps_many_names)
 {
-	enum { DIRS = 50, NAMES = 2000 };
+	enum { DIRS = 10, NAMES = 2000 };
 	static arena_ref dir[DIRS], ref[DIRS][NAMES];
 	struct cache copy;
 	char name[300];
@@ -231,6 +231,13 @@ START_TEST(shares_permissions)
 	ck_assert(cache_flags(cache_node(&cache, node[5])) & NODE_DIR);
 	cache_set_flags(&cache, node[5], NODE_DEAD, NODE_HAS_PERM);
 	ck_assert_ptr_null(cache_perm(&cache, cache_node(&cache, node[5])));
+	/* A new generation knows nothing, and learns one thing at a time. */
+	ck_assert_int_eq(cache_set_place(&cache, node[6], 1, "/x"), 0);
+	cache_new_generation(&cache, 0);
+	ck_assert_ptr_null(cache_perm(&cache, cache_node(&cache, node[6])));
+	ck_assert_int_eq(cache_set_perm(&cache, node[6], &p), 0);
+	ck_assert_uint_eq(cache_perm(&cache, cache_node(&cache, node[6]))->uid, 7);
+	ck_assert(!cache_has(&cache, cache_node(&cache, node[6]), NODE_HAS_PLACE));
 }
 END_TEST
 

@@ -792,6 +792,19 @@ START_TEST(finds_by_inode)
 	ck_assert_ptr_eq(path_by_inode(space, 8, 1), f);
 	vfs_real(d, 7, 2);
 	ck_assert_ptr_eq(path_by_inode(space, 7, 2), d);
+	/* Gone, and the number is used again; not so in a lower layer, which never gives one away. */
+	memfs_place(f, 1, "/low/f");
+	vfs_real(f, 10, 2);
+	memfs_place(f, 0, NULL);
+	memfs_remove(f);
+	ck_assert_ptr_eq(path_by_inode(space, 8, 1), f);
+	ck_assert_ptr_eq(path_by_stat(space, &(struct stat){ .st_dev = 8, .st_ino = 1 }), f);
+	ck_assert_ptr_null(
+		path_by_stat(space, &(struct stat){ .st_dev = 8, .st_ino = 1, .st_nlink = 1 }));
+	ck_assert_ptr_eq(
+		path_by_stat(space, &(struct stat){ .st_dev = 10, .st_ino = 2, .st_nlink = 1 }), f);
+	ck_assert_ptr_eq(
+		path_by_stat(space, &(struct stat){ .st_dev = 7, .st_ino = 1, .st_nlink = 2 }), d);
 	for (ino_t i = 100; i < 20000; i++)
 		vfs_real(i & 1 ? d : f, 9, i);
 	for (ino_t i = 100; i < 20000; i++)
