@@ -64,7 +64,7 @@ is() {
 	else
 		tap_say "not ok" "$1"
 		note "$(diff <(printf '%s\n' "$3") <(printf '%s\n' "$2") |
-			sed -e 's/^</expected:/' -e 's/^>/got:     /' | head -n 60)"
+			sed -e 's/^</expected:/' -e 's/^>/got:     /' | head -n 24)"
 	fi
 }
 

@@ -39,7 +39,7 @@ static int call_fchdir(struct calls *cs, struct call *c)
 		return 0;
 	if (!f.ours) {
 		/* The same inode may be known as ours: then only the bit tells. */
-		return path_by_inode(cs->space, f.st.st_dev, f.st.st_ino) ? cwd_after(cs, c, true) : 0;
+		return path_by_stat(cs->space, &f.st) ? cwd_after(cs, c, true) : 0;
 	}
 	r = task_cred(call_task(c), &cred);
 	if (r == 0 && f.vn && !f.vn->dead)

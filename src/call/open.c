@@ -35,8 +35,8 @@ static unsigned resolve_flags(uint64_t resolve)
 	return (resolve & RESOLVE_NO_XDEV ? PATH_NO_XDEV : 0) |
 	       (resolve & RESOLVE_NO_MAGICLINKS ? PATH_NO_MAGICLINKS : 0) |
 	       (resolve & RESOLVE_NO_SYMLINKS ? PATH_NO_SYMLINKS | PATH_NO_MAGICLINKS : 0) |
-	       (resolve & RESOLVE_BENEATH ? PATH_BENEATH | PATH_NO_MAGICLINKS : 0) |
-	       (resolve & RESOLVE_IN_ROOT ? PATH_IN_ROOT | PATH_NO_MAGICLINKS : 0);
+	       (resolve & RESOLVE_BENEATH ? PATH_BENEATH : 0) |
+	       (resolve & RESOLVE_IN_ROOT ? PATH_IN_ROOT : 0);
 }
 
 /* copy_struct_from_user() and build_open_flags() for struct open_how. */

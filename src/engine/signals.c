@@ -92,20 +92,16 @@ static void handler(int sig, siginfo_t *si, void *uc)
 	errno = saved_errno;
 }
 
-static void set(int sig, void (*ignore)(int))
+static void set(int sig, struct sigaction sa)
 {
-	struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_RESTART, .sa_sigaction = handler };
-
 	sa.sa_mask = handled;
-	if (ignore) {
-		sa.sa_flags = 0;
-		sa.sa_handler = ignore;
-	}
 	changed[sig] = sigaction(sig, &sa, &saved[sig]) == 0;
 }
 
 void signals_start(pid_t command)
 {
+	const struct sigaction handle = { .sa_flags = SA_SIGINFO | SA_RESTART, .sa_sigaction = handler };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN }, dfl = { .sa_handler = SIG_DFL };
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = timer_signal() };
 
 	memset(&sig_state, 0, sizeof(sig_state));
@@ -117,11 +113,11 @@ void signals_start(pid_t command)
 	sigaddset(&handled, timer_signal());
 	for (int sig = 1; sig < NSIG; sig++)
 		if (sigismember(&handled, sig) == 1)
-			set(sig, NULL);
+			set(sig, handle);
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		set(ignored[i], SIG_IGN);
+		set(ignored[i], ignore);
 	/* An inherited SIG_IGN would let the kernel reap tracees in our stead. */
-	set(SIGCHLD, SIG_DFL);
+	set(SIGCHLD, dfl);
 }
 
 void signals_command_gone(void)

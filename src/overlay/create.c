@@ -199,7 +199,7 @@ static int making_init(struct making *m)
 	m->way = mark_in_way(m->dir, m->fd, m->name);
 	if (m->way < 0 || m->way == WAY_OBJECT)
 		return m->way < 0 ? m->way : -EEXIST;
-	if (!S_ISDIR(m->how->mode) || !m->dir->nlower)
+	if (!S_ISDIR(m->how->mode))
 		return 0;
 	if (m->way != WAY_FREE) {
 		r = merge_lower_has(m->dir, m->name, &lower_dir);
@@ -207,7 +207,8 @@ static int making_init(struct making *m)
 			return r;
 	}
 	m->must_opaque = lower_dir;
-	m->opaque = lower_dir || !m->ov->prefix;
+	/* The kernel marks any directory that could merge; in the other dialect that is clutter. */
+	m->opaque = lower_dir || (!m->ov->prefix && (m->dir->nlower || m->way != WAY_FREE));
 	return 0;
 }
 

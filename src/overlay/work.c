@@ -144,6 +144,14 @@ static void work_empty(struct overlay *ov)
 		return;
 	}
 	rewinddir(d);
+	/* New names must not be among the old ones. */
+	while ((e = readdir(d))) {
+		unsigned n;
+
+		if (sscanf(e->d_name, "#%x", &n) == 1 && n > ov->workseq)
+			ov->workseq = n;
+	}
+	rewinddir(d);
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
 		    strcmp(e->d_name, "incompat"))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that means the same at any address: things are named by their offset.  One writer, who only
- * adds; readers may map or copy the memory wherever they like.
+ * Memory that means the same at any address: things are named by their offset.  One writer, who
+ * only adds; readers may map or copy the memory wherever they like.
  *
  * The writer reserves address space once and makes it usable step by step, so that growing moves
  * nothing: a pointer that the writer holds stays good.

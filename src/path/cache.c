@@ -10,10 +10,10 @@
 #include "base/hash.h"
 
 /*
- * Tables.  Open addressing over 64-bit slots: 32 bits of the hash and a reference, so that one store
- * enters something and most slots that do not match are passed without looking at what they name.
- * The index is taken from the same 32 bits: growing needs no look at the things themselves.  A table
- * that was grown out of stays where it is, for readers that are in it.
+ * Tables.  Open addressing over 64-bit slots: 32 bits of the hash and a reference, so that one
+ * store enters something and most slots that do not match are passed without looking at what they
+ * name.  The index is taken from the same 32 bits: growing needs no look at the things themselves.
+ * A table that was grown out of stays where it is, for readers that are in it.
  */
 
 #define TABLE_BITS 10
@@ -228,7 +228,7 @@ int cache_set_inode(struct cache *c, dev_t dev, ino_t ino, uint64_t node)
 	return 0;
 }
 
-/* --- permissions: few are different, so each is kept once -------------------------------------- */
+/* --- permissions: few are different, so each is kept once ------------------------------------- */
 
 static bool perm_same(const void *thing, const void *key)
 {
@@ -284,7 +284,7 @@ void cache_set_flags(struct cache *c, arena_ref node, uint32_t set, uint32_t cle
 	arena_store(&n->word, (n->word | set) & ~(uint64_t)clear);
 }
 
-/* What was known in an earlier generation is not to be believed together with what is learnt now. */
+/* What was known in an earlier generation is not to be believed with what is learnt now. */
 static void renew(struct cache *c, arena_ref node)
 {
 	struct cache_node *n = cache_node_rw(c, node);

@@ -2,16 +2,18 @@
 /*
  * What is known of names and objects, all of it in one arena, so that a reader needs nothing else.
  *
- *   entry  (directory node, name) -> unknown | negative | a node: one 64-bit word that is stored at once
- *   node   a directory, symlink or other object: ours (a vnode) or a directory or symlink of the host
+ *   entry  (directory node, name) -> unknown | negative | a node: one 64-bit word, stored at once
+ *   node   a directory, symlink or other object of ours (a vnode), or a directory or symlink of the
+ *          host
  *   inode  (st_dev, st_ino) of a real object -> node
  *
- * A node knows its place through its entry (parent and name), so that moving a directory changes one
- * word, and what is cached below it stays true: entries are keyed by the node of their directory.
+ * A node knows its place through its entry (parent and name), so that moving a directory changes
+ * one word, and what is cached below it stays true: entries are keyed by the node of their
+ * directory.
  *
- * Entries, and what else is known of a node (permissions, target, place), hold for one generation.  Those
- * of the host get a new one every so often, those of the file system only when everything is to be
- * forgotten.
+ * Entries, and what else is known of a node (permissions, target, place), hold for one generation.
+ * Those of the host get a new one every so often, those of the file system only when everything is
+ * to be forgotten.
  */
 #ifndef FUSS_PATH_CACHE_H
 #define FUSS_PATH_CACHE_H
@@ -25,17 +27,17 @@
 enum {
 	NODE_DIR = 1 << 0,
 	NODE_LINK = 1 << 1,
-	NODE_HOST = 1 << 2,	 /* of the host, else ours */
-	NODE_DEAD = 1 << 3,	 /* no path leads here any more */
-	NODE_MOUNT = 1 << 4,	 /* host: whoever comes here goes on at the root of the file system */
-	NODE_SYNTHETIC = 1 << 5, /* host: does not exist, but leads to the mount point */
-	NODE_PROC = 1 << 6,	 /* host: the root of procfs */
-	NODE_LAYER = 1 << 7,	 /* host: a layer, or below one */
+	NODE_HOST = 1 << 2,	  /* of the host, else ours */
+	NODE_DEAD = 1 << 3,	  /* no path leads here any more */
+	NODE_MOUNT = 1 << 4,	  /* host: the walk goes on at the root of the file system */
+	NODE_SYNTHETIC = 1 << 5,  /* host: does not exist, but leads to the mount point */
+	NODE_PROC = 1 << 6,	  /* host: the root of procfs */
+	NODE_LAYER = 1 << 7,	  /* host: a layer, or below one */
 	NODE_OVER_LAYER = 1 << 8, /* host: an ancestor of a layer */
-	NODE_HAS_PERM = 1 << 9,	 /* these three: known in the node's generation */
+	NODE_HAS_PERM = 1 << 9,	  /* these three: known in the node's generation */
 	NODE_HAS_TARGET = 1 << 10,
-	NODE_HAS_PLACE = 1 << 12,
-	NODE_PINNED = 1 << 11,	 /* host: holds for ever (the way to the mount point) */
+	NODE_HAS_PLACE = 1 << 11,
+	NODE_PINNED = 1 << 12,	  /* host: holds for ever (the way to the mount point) */
 };
 
 /* The permissions of a directory, or the owner of a symlink; never changed once published. */
@@ -78,7 +80,7 @@ struct cache_inode {
 	uint64_t node; /* and INODE_LOWER; changes, 64 bits, so that one store publishes it */
 };
 
-/* In struct cache_inode: of a layer that does not change, so that the number is never given away. */
+/* In struct cache_inode: of a layer that does not change: the number is never given away. */
 #define INODE_LOWER (UINT64_C(1) << 32)
 
 /* At ARENA_FIRST.  Tables are words: place in the upper half, log2 of the slots in the lower. */
@@ -160,7 +162,7 @@ uint64_t cache_find_inode(const struct cache *c, dev_t dev, ino_t ino);
 arena_ref cache_parent(const struct cache *c, arena_ref node);
 /* "/a/b" from the root of node's side, "" for the root itself; length, or -ENAMETOOLONG. */
 ssize_t cache_path(const struct cache *c, arena_ref node, char *buf, size_t size);
-/* The absolute real path of a node of ours and the number of its layer.  -ENODATA: not known yet. */
+/* The absolute real path of a node of ours and the number of its layer.  -ENODATA: not known. */
 ssize_t cache_real(const struct cache *c, arena_ref node, unsigned *ret_layer, char *buf,
 		   size_t size);
 

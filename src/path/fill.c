@@ -15,7 +15,7 @@
 /* Fuss itself: for what the cache asks on its own behalf. */
 static const struct cred all_powerful = { .caps = UINT64_MAX };
 
-/* --- nodes -------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static int number_vnode(struct path_space *s, struct vnode *vn, unsigned *ret)
 {
@@ -81,7 +81,7 @@ int fill_node(struct path_space *s, struct vnode *vn, arena_ref *ret)
 	return 0;
 }
 
-/* --- what the resolver missed --------------------------------------------------------------------- */
+/* --- what the resolver missed ----------------------------------------------------------------- */
 
 static int fill_name(struct path_space *s, struct resolve *w)
 {
@@ -215,10 +215,10 @@ int fill(struct path_space *s, const struct resolve_request *q, struct resolve *
 	return r < 0 ? r : FILL_AGAIN;
 }
 
-/* --- what the file system tells -------------------------------------------------------------------- */
+/* --- what the file system tells --------------------------------------------------------------- */
 
-/* Memory that is short leaves the map without an entry: the object is then not found by its inode, but
- * nothing wrong is. */
+/* Memory that is short leaves the map without an entry: the object is then not found by its inode,
+ * but nothing wrong is. */
 static void on_real(void *arg, struct vnode *vn, dev_t dev, ino_t ino)
 {
 	struct path_space *s = arg;

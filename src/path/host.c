@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's side of a walk: what its components are, and the links of /proc that lead into processes.
- * What is asked by path here is asked of fuss's own view, which is the one that the command started in.
+ * The host's side of a walk: what its components are, and the links of /proc that lead into
+ * processes.  What is asked by path here is asked of fuss's own view, which is the one that the
+ * command started in.
  */
 #include "config.h"
 
@@ -14,7 +15,7 @@
 
 #include "base/err.h"
 
-/* --- nodes -------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 uint32_t host_layer_flags(const struct path_space *s, const char *path)
 {
@@ -97,11 +98,12 @@ static int learn_dir(struct path_space *s, const struct resolve *w, const char *
 	r = learn(s, w, path, NODE_DIR, NULL, 0, &node);
 	if (r < 0 || !st)
 		return r;
-	return cache_set_perm(&s->cache, node,
-			      &(struct cache_perm){ st->st_mode & 07777, st->st_uid, st->st_gid, 0 });
+	return cache_set_perm(
+		&s->cache, node,
+		&(struct cache_perm){ st->st_mode & 07777, st->st_uid, st->st_gid, 0 });
 }
 
-/* --- /proc -------------------------------------------------------------------------------------- */
+/* --- /proc ------------------------------------------------------------------------------------ */
 
 struct proc_link {
 	pid_t tid;
@@ -231,8 +233,8 @@ static bool same_object(const char *a, const char *b)
 	       st.st_dev == other.st_dev && st.st_ino == other.st_ino;
 }
 
-/* The link of a process that is not ours, or one that nobody knows better than the kernel: where more
- * follows, it may lead to the mount point all the same. */
+/* The link of a process that is not ours, or one that nobody knows better than the kernel: where
+ * more follows, it may lead to the mount point all the same. */
 static int jump_unknown(struct path_space *s, const struct resolve_request *q, struct resolve *w,
 			const struct proc_link *link, const char *text, const char *rest)
 {
@@ -354,10 +356,11 @@ int host_magic(struct path_space *s, const struct resolve_request *q, struct res
 	return r < 0 ? r : walk_process(s, q, w, text);
 }
 
-/* --- what the resolver missed ------------------------------------------------------------------- */
+/* --- what the resolver missed ----------------------------------------------------------------- */
 
 /* The absolute path of the component at hand. */
-static int component_path(const struct path_space *s, const struct resolve *w, char *buf, size_t size)
+static int component_path(const struct path_space *s, const struct resolve *w, char *buf,
+			  size_t size)
 {
 	ssize_t n = cache_path(&s->cache, w->at, buf, size);
 
@@ -466,7 +469,7 @@ static int fill_access(struct path_space *s, struct resolve *w)
 
 	w->granted = w->node;
 	if (n >= 0)
-		w->denied = x_ret(getxattr(n ? path : "/", "system.posix_acl_access", NULL, 0)) <= 0;
+		w->denied = getxattr(n ? path : "/", "system.posix_acl_access", NULL, 0) <= 0;
 	return FILL_AGAIN;
 }
 

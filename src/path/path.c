@@ -18,7 +18,7 @@
 /* What the host's components are is believed for so long. */
 #define HOST_TTL_MS 1000
 
-/* --- the host's generations ---------------------------------------------------------------------- */
+/* --- the host's generations ------------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {
@@ -47,7 +47,7 @@ static void check_age(struct path_space *s)
 	path_host_changed(s);
 }
 
-/* --- look-up ------------------------------------------------------------------------------------ */
+/* --- look-up ---------------------------------------------------------------------------------- */
 
 static int report_outside(struct path_space *s, const struct resolve *w, struct path_result *ret)
 {
@@ -94,7 +94,8 @@ static int report(struct path_space *s, const struct resolve *w, struct path_res
 	return 0;
 }
 
-static int make_request(struct path_space *s, const struct path_query *q, struct resolve_request *ret)
+static int make_request(struct path_space *s, const struct path_query *q,
+			struct resolve_request *ret)
 {
 	*ret = (struct resolve_request){
 		.path = q->path,
@@ -157,7 +158,7 @@ void path_get_stats(struct path_space *s, struct path_stats *ret)
 	ret->bytes = s->cache.mem.used;
 }
 
-/* --- setting up ------------------------------------------------------------------------------------ */
+/* --- setting up ------------------------------------------------------------------------------- */
 
 /* Canonical as far as it exists, the rest as it is; no trailing slash, so "" for "/". */
 static int canonical(const char *path, char **ret)

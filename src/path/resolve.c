@@ -58,7 +58,7 @@ static int outside(struct resolve *w)
 	return (int)resolve_outside(w);
 }
 
-/* --- what is left to walk ----------------------------------------------------------------------- */
+/* --- what is left to walk --------------------------------------------------------------------- */
 
 static void pop(struct resolve *w)
 {
@@ -86,8 +86,8 @@ static int consume(struct resolve *w)
 	return ON;
 }
 
-/* The component at hand is a symlink with that target.  A level that has nothing left is replaced, so
- * that there are never more levels than links. */
+/* The component at hand is a symlink with that target.  A level that has nothing left is replaced,
+ * so that there are never more levels than links. */
 static void push(struct resolve *w, const char *target)
 {
 	const char *rest = skip_slashes(w->name + w->len);
@@ -152,7 +152,8 @@ ssize_t resolve_host_path(const struct cache *c, const struct resolve *w, char *
 		buf[len] = '\0';
 		return len;
 	}
-	/* The end of the path as spelled matters to the kernel: EINVAL for ".", a directory for "/". */
+	/* The end of the path as spelled matters to the kernel: EINVAL for ".", a directory for
+	 * "/". */
 	if (!len || (w->slash && w->last == LAST_NORM) || (w->last == LAST_DOT && w->name))
 		len++;
 	if (w->last == LAST_DOT && w->name)
@@ -193,8 +194,8 @@ static int search(const struct cache *c, const struct resolve_request *q, struct
 }
 
 /*
- * On the host the kernel checks, when the call runs.  But where the walk then leads to us no call of
- * that kind runs, so what would have been refused is remembered.
+ * On the host the kernel checks, when the call runs.  But where the walk then leads to us no call
+ * of that kind runs, so what would have been refused is remembered.
  */
 static int search_host(const struct cache *c, const struct resolve_request *q, struct resolve *w)
 {
@@ -210,7 +211,7 @@ static int search_host(const struct cache *c, const struct resolve_request *q, s
 	return ON;
 }
 
-/* --- places ------------------------------------------------------------------------------------ */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static bool is_inside(const struct cache *c, arena_ref node)
 {
@@ -285,7 +286,8 @@ static int dotdot(const struct cache *c, const struct resolve_request *q, struct
 }
 
 /* "." and "..": true if it was one. */
-static bool dots(const struct cache *c, const struct resolve_request *q, struct resolve *w, int *ret)
+static bool dots(const struct cache *c, const struct resolve_request *q, struct resolve *w,
+		 int *ret)
 {
 	if (w->name[0] != '.' || w->len > 2 || (w->len == 2 && w->name[1] != '.'))
 		return false;
@@ -300,7 +302,7 @@ static bool dots(const struct cache *c, const struct resolve_request *q, struct 
 	return true;
 }
 
-/* --- symlinks ----------------------------------------------------------------------------------- */
+/* --- symlinks --------------------------------------------------------------------------------- */
 
 bool resolve_follows(const struct resolve_request *q, const struct resolve *w)
 {
@@ -367,7 +369,7 @@ static int follow(const struct cache *c, const struct resolve_request *q, struct
 	return *target == '/' ? jump_root(c, q, w) : ON;
 }
 
-/* --- one component ------------------------------------------------------------------------------ */
+/* --- one component ---------------------------------------------------------------------------- */
 
 /* What the entry says, if it may be believed; 0 (ENTRY_UNKNOWN) if not. */
 static uint64_t state_of(const struct cache *c, arena_ref dir, uint32_t dirflags, const char *name,
@@ -508,7 +510,7 @@ enum resolve_kind resolve(const struct cache *c, const struct resolve_request *q
 	return (enum resolve_kind)r;
 }
 
-/* --- the start ---------------------------------------------------------------------------------- */
+/* --- the start -------------------------------------------------------------------------------- */
 
 bool resolve_goes_up(const char *path)
 {

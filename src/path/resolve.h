@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walk: a pure, allocation-free function over the cache.  It only reads the arena, makes no system
- * call and keeps all of its state in struct resolve, so that it can run anywhere the arena is mapped.
+ * The walk: a pure, allocation-free function over the cache.  It only reads the arena, makes no
+ * system call and keeps all of its state in struct resolve, so that it can run anywhere the arena
+ * is mapped.
  *
- * Where it does not know enough it stops with RESOLVE_MISS (or RESOLVE_MAGIC) before the component in
- * question.  After the cache was filled resolve() may be called again with the same state and goes on
- * from there; starting anew gives the same result.
+ * Where it does not know enough it stops with RESOLVE_MISS (or RESOLVE_MAGIC) before the component
+ * in question.  After the cache was filled resolve() may be called again with the same state and
+ * goes on from there; starting anew gives the same result.
  */
 #ifndef FUSS_PATH_RESOLVE_H
 #define FUSS_PATH_RESOLVE_H
@@ -23,13 +24,13 @@ struct resolve_request {
 	const char *path;
 	unsigned flags;		 /* PATH_*, RESOLVE_PLACE */
 	arena_ref start;	 /* the node that a relative path starts from, or 0 and … */
-	const char *start_host;	 /* … a directory of the host, "" if it has no path, NULL: none at all */
+	const char *start_host;	 /* … a directory of the host; "": it has no path, NULL: none */
 	const struct cred *cred; /* NULL: may search everywhere */
 	pid_t tid, tgid;	 /* what thread-self and self of /proc mean, for the filler */
 };
 
 enum resolve_kind {
-	RESOLVE_OUTSIDE,  /* node: a directory of the host, 0 if not known; path: resolve_host_path() */
+	RESOLVE_OUTSIDE,  /* node: a directory of the host, or 0; path: resolve_host_path() */
 	RESOLVE_FOUND,	  /* node; dir and name, or dir 0 */
 	RESOLVE_NEGATIVE, /* dir and name */
 	RESOLVE_MISS,	  /* miss; node; name */
@@ -63,7 +64,7 @@ struct resolve {
 	arena_ref at;	   /* where it is */
 	arena_ref top;	   /* ".." goes no higher (RESOLVE_BENEATH, RESOLVE_IN_ROOT), 0: none */
 	arena_ref granted; /* a directory that the caller may search, asked for elsewhere */
-	bool denied;	   /* a directory of the host was walked through that the caller may not search */
+	bool denied;	   /* a directory of the host was passed that the caller may not search */
 	bool scoped;	   /* top is to be set where the path starts */
 	bool literal;	   /* the innermost level is a start_host: nothing in it is followed */
 	bool plain_proc;   /* do not stop with RESOLVE_MAGIC at a number */
@@ -96,9 +97,10 @@ bool resolve_follows(const struct resolve_request *q, const struct resolve *w);
 enum resolve_kind resolve_outside(struct resolve *w);
 /* All that is left to walk is path; whoever owns it keeps it until the walk ends. */
 void resolve_replace_rest(struct resolve *w, const char *path);
-/* The walk goes on at host, the absolute path of a directory of the host, with path.  The directory is
- * the one that was there before anything was mounted. */
-void resolve_jump_host(const struct cache *c, struct resolve *w, const char *host, const char *path);
+/* The walk goes on at host, the absolute path of a directory of the host, with path.  The directory
+ * is the one that was there before anything was mounted. */
+void resolve_jump_host(const struct cache *c, struct resolve *w, const char *host,
+		       const char *path);
 /* … or at what the caller sees as "/".  0 or -EXDEV. */
 int resolve_jump_root(const struct cache *c, const struct resolve_request *q, struct resolve *w);
 /* Does the path have a ".." in it? */

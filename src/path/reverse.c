@@ -125,8 +125,8 @@ struct vnode *path_of_real(struct path_space *s, const char *host)
 
 	if (!below)
 		return NULL;
-	/* Nearly always the view shows it under the same path.  A moved directory, or something below
-	 * one, only its inode tells. */
+	/* Nearly always the view shows it under the same path.  A moved directory, or something
+	 * below one, only its inode tells. */
 	vn = literal(s, below);
 	if (vn && is_at(vn, host))
 		return vn;

@@ -25,8 +25,8 @@ struct path_space {
 	int64_t host_time; /* when the host generation began, milliseconds */
 	bool host_used;	   /* something was learnt in this generation */
 	struct path_stats stats;
-	/* What magic links put in the way of a walk: the rest of the path (two, since the new one is
-	 * made from the old) and the directory that the link leads to. */
+	/* What magic links put in the way of a walk: the rest of the path (two, since the new one
+	 * is made from the old) and the directory that the link leads to. */
 	char text[2][2 * PATH_MAX];
 	unsigned which_text;
 	char jump[PATH_MAX];

@@ -113,7 +113,7 @@ static int fd_readlink(struct task *t, int fd, char *buf, size_t size)
  */
 static struct vnode *fd_vnode(struct task *t, int fd, const struct stat *st)
 {
-	struct vnode *vn = path_by_inode(t->all->space, st->st_dev, st->st_ino);
+	struct vnode *vn = path_by_stat(t->all->space, st);
 	_cleanup_free_ char *real = NULL;
 
 	if (vn && (S_ISDIR(st->st_mode) || st->st_nlink <= 1))
@@ -190,7 +190,7 @@ static int task_cwd(struct task *t, struct path_where *ret)
 	ret->dev = st.st_dev;
 	ret->ino = st.st_ino;
 	ret->host[0] = 0;
-	ret->vn = t->fs->cwd_raw ? NULL : path_by_inode(t->all->space, st.st_dev, st.st_ino);
+	ret->vn = t->fs->cwd_raw ? NULL : path_by_stat(t->all->space, &st);
 	if (ret->vn && S_ISDIR(ret->vn->type) && !ret->vn->dead)
 		return 0;
 	/* A path that is too long or that is gone leaves "": the kernel alone can use such a start. */

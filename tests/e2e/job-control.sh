@@ -13,41 +13,40 @@ body() {
 	fresh
 	echo one >"$L/file"
 	tap_seal
-	export PS1='ready> '
 	is "Ctrl-C ends the program, not the shell" "$(in_terminal bash --norc --noprofile -i <<-END
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send cd $M\r
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send sleep 100\r
 		pause 0.5
 		send \x03
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send echo status=\$?\r
 		expect status=130
 		send exit 5\r
 		END
 		)" "status 5"
 	is "Ctrl-Z, jobs, fg, bg" "$(in_terminal bash --norc --noprofile -i <<-END
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send cd $M\r
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send cat >typed\r
 		pause 0.5
 		send line one\r
 		pause 0.3
 		send \x1a
 		expect Stopped
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send jobs\r
 		expect Stopped +cat
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send fg\r
 		expect cat > ?typed
 		pause 0.3
 		send line two\r
 		pause 0.3
 		send \x04
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send cat typed | tr '\\\\n' '+'\r
 		expect line one\\+line two\\+
 		send sleep 100\r
@@ -66,7 +65,7 @@ body() {
 		END
 		)" "status 0"
 	is "a background job that reads the terminal is stopped" "$(in_terminal bash --norc --noprofile -i <<-END
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send cat &\r
 		pause 0.5
 		send \r
@@ -79,7 +78,7 @@ body() {
 		END
 		)" "status 0"
 	is "a pipeline is one job" "$(in_terminal bash --norc --noprofile -i <<-END
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send sleep 100 | cat | cat\r
 		pause 0.5
 		send \x1a
@@ -87,19 +86,19 @@ body() {
 		send fg\r
 		pause 0.3
 		send \x03
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send exit\r
 		END
 		)" "status 130"
 	if have vi; then
 		is "vi" "$(in_terminal bash --norc --noprofile -i <<-END
-			expect ready>
+			expect bash-[0-9.]+[#\$]
 			send cd $M; vi file\r
 			pause 1.5
 			send otwo\x1b
 			pause 0.3
 			send :wq\r
-			expect ready>
+			expect bash-[0-9.]+[#\$]
 			send cat file | tr '\\\\n' '+'\r
 			expect one\\+two\\+
 			send exit\r
@@ -116,12 +115,12 @@ body() {
 		)" "status 130"
 	is "the shell that started fuss can stop it and go on" "$(timeout 60 python3 "$srcdir/tests/e2e/terminal.py" \
 		bash --norc --noprofile -i <<-END
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send $FUSS --mountpoint=$M --lowerdir=$L --upperdir=$U -- sh -c 'cat; echo ended'\r
 		pause 1
 		send \x1a
 		expect Stopped
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send fg\r
 		pause 0.5
 		send hello\r
@@ -129,7 +128,7 @@ body() {
 		pause 0.3
 		send \x04
 		expect ended
-		expect ready>
+		expect bash-[0-9.]+[#\$]
 		send exit 3\r
 		END
 		)" "status 3"

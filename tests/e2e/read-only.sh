@@ -31,14 +31,23 @@ body() {
 		bind sock
 		END
 		)" "EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS EROFS "
-	is "what exists and what does not still comes first" "$(ro sh -c "cd $M && $(prog sysprobe)" <<-'END' |
+	is "the order of checks is that of the kernel" "$(ro sh -c "cd $M && $(prog sysprobe)" <<-'END' |
 		mkdir d 0755
 		unlink nothing
 		open f O_WRONLY|O_CREAT|O_EXCL 0644
 		rename nothing x
 		open f O_RDONLY|O_CREAT 0644
+		rmdir nothing
+		link nothing x
+		link f d
+		symlink x f
+		mknod f S_IFIFO|0644
+		chmod nothing 0644
+		truncate d 1
+		access d W_OK
+		open new O_RDONLY|O_CREAT 0644
 		END
-		sed 's/.* => //' | tr '\n' ' ')" "EEXIST ENOENT EEXIST ENOENT fd "
+		sed 's/.* => //' | tr '\n' ' ')" "EEXIST EROFS EEXIST EROFS fd EROFS ENOENT EEXIST EEXIST EEXIST ENOENT EISDIR EROFS EROFS "
 	like "statfs says read-only" "$(ro sh -c "cd $M && echo statfs . | $(prog sysprobe)")" 'readonly=1'
 	untouched
 }

@@ -44,7 +44,8 @@ static struct object *object_of(struct vnode *vn)
 	return (struct object *)(void *)vn;
 }
 
-static struct object *object_new(struct testfs *t, struct object *parent, const char *name, mode_t mode)
+static struct object *object_new(struct testfs *t, struct object *parent, const char *name,
+				 mode_t mode)
 {
 	struct object *o = calloc(1, sizeof(*o));
 
@@ -77,7 +78,7 @@ static void show(struct testfs *t, struct object *o)
 	o->shown = true;
 }
 
-/* --- operations --------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static int op_root(struct vfs *fs, struct vnode **ret)
 {
@@ -92,7 +93,7 @@ static int op_realpath(struct vnode *vn, char *buf, size_t size)
 	int r;
 
 	if (object_of(vn)->real)
-		return snprintf(buf, size, "%s", object_of(vn)->real) < (int)size ? 0 : -ENAMETOOLONG;
+		return stpncpy(buf, object_of(vn)->real, size) < buf + size ? 0 : -ENAMETOOLONG;
 	r = vnode_path(vn, path, sizeof(path));
 	if (r < 0)
 		return r;
@@ -197,7 +198,9 @@ static int mirror_getattr(struct vnode *vn, struct statx *ret)
 	char path[PATH_MAX];
 	int r = op_realpath(vn, path, sizeof(path));
 
-	return r < 0 ? r : (int)x_ret(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, ret));
+	if (r == 0)
+		r = (int)x_ret(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, ret));
+	return r;
 }
 
 static int mirror_readlink(struct vnode *vn, char *buf, size_t size)
@@ -231,7 +234,7 @@ static const struct vfs_ops mirror_ops = {
 	.layer = op_layer,
 };
 
-/* --- the trees ---------------------------------------------------------------------------------- */
+/* --- the trees -------------------------------------------------------------------------------- */
 
 static struct vfs *testfs_new(const struct vfs_ops *ops, const char *real, bool mirror)
 {
@@ -256,7 +259,8 @@ struct vfs *mirror_new(const char *root)
 	return testfs_new(&mirror_ops, root, true);
 }
 
-struct vnode *memfs_add(struct vfs *fs, const char *path, mode_t mode, uid_t uid, const char *target)
+struct vnode *memfs_add(struct vfs *fs, const char *path, mode_t mode, uid_t uid,
+			const char *target)
 {
 	struct testfs *t = testfs_of(fs);
 	struct object *dir = t->root, *o;

@@ -8,7 +8,8 @@
 /* An empty tree, its root root-owned and 0755, in layer 0, whose real path is /upper. */
 struct vfs *memfs_new(void);
 /* path: below the root, its parent exists.  mode with S_IFMT; target of a symlink, else NULL. */
-struct vnode *memfs_add(struct vfs *fs, const char *path, mode_t mode, uid_t uid, const char *target);
+struct vnode *memfs_add(struct vfs *fs, const char *path, mode_t mode, uid_t uid,
+			const char *target);
 /* Real objects: layer and path; 0 and NULL: /upper and the path in the tree. */
 void memfs_place(struct vnode *vn, int layer, const char *real);
 void memfs_chmod(struct vnode *vn, mode_t mode, uid_t uid);

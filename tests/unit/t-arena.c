@@ -11,7 +11,7 @@
 #include "path/arena.h"
 #include "path/cache.h"
 
-/* --- the arena ------------------------------------------------------------------------------------ */
+/* --- the arena -------------------------------------------------------------------------------- */
 
 START_TEST(gives_zeroed_memory)
 {
@@ -84,7 +84,7 @@ START_TEST(makes_do_with_less_address_space)
 }
 END_TEST
 
-/* --- the cache in it --------------------------------------------------------------------------------- */
+/* --- the cache in it -------------------------------------------------------------------------- */
 
 static struct cache cache;
 static arena_ref root;

@@ -444,10 +444,18 @@ static void check_uppers(unsigned seed, unsigned mode)
 	same_text(what, k, v);
 }
 
+static void clean_up(void)
+{
+	umount2("k/m", MNT_DETACH);
+	umount2("v/m", MNT_DETACH);
+	sh("rm -rf k v");
+}
+
 static void round_of(unsigned seed, unsigned mode)
 {
 	enum overlay_dialect dialect = mode & ROUND_PREFIX ? DIALECT_FILEPREFIX : DIALECT_CHARDEV;
 
+	clean_up();
 	make_layers("k", seed, mode & ROUND_UPPER);
 	make_layers("v", seed, mode & ROUND_UPPER);
 	kernel_mount("k", "k", mode & ROUND_REDIRECT);
@@ -462,7 +470,6 @@ static void round_of(unsigned seed, unsigned mode)
 	check_readers(seed, mode);
 	check_lowers("lowers");
 	ck_assert_int_ne(access("v/.u.fuss-work", F_OK), 0);
-	sh("rm -rf k v");
 }
 
 static void enter(void)
@@ -474,8 +481,7 @@ static void enter(void)
 
 static void leave(void)
 {
-	umount2("k/m", MNT_DETACH);
-	umount2("v/m", MNT_DETACH);
+	clean_up();
 	scratch_leave();
 }
 
@@ -517,7 +523,7 @@ int main(void)
 		puts("1..0 # SKIP needs root and kernel overlayfs");
 		return 77;
 	}
-	tcase_add_checked_fixture(t, enter, leave);
+	tcase_add_unchecked_fixture(t, enter, leave); /* survives a test that fails */
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, chardev_as_kernel);
 	tcase_add_test(t, chardev_with_directory_renames);

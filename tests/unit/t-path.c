@@ -34,7 +34,7 @@ static const struct cred user_cred = {
 	.groups = users, .ngroups = 2,
 };
 
-/* --- spelling ------------------------------------------------------------------------------------- */
+/* --- spelling --------------------------------------------------------------------------------- */
 
 static const char *expand(const char *s, char *buf)
 {
@@ -68,8 +68,10 @@ static const char *error_name(int error)
 	static const struct {
 		int error;
 		const char *name;
-	} names[] = { { ENOENT, "ENOENT" }, { ENOTDIR, "ENOTDIR" }, { EACCES, "EACCES" },
-		      { ELOOP, "ELOOP" },   { EXDEV, "EXDEV" },	    { ENAMETOOLONG, "ENAMETOOLONG" } };
+	} names[] = {
+		{ ENOENT, "ENOENT" }, { ENOTDIR, "ENOTDIR" }, { EACCES, "EACCES" },
+		{ ELOOP, "ELOOP" },   { EXDEV, "EXDEV" },     { ENAMETOOLONG, "ENAMETOOLONG" }
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (names[i].error == -error)
@@ -111,7 +113,7 @@ static const char *spell(int r)
 	return buf;
 }
 
-/* --- the scene ------------------------------------------------------------------------------------ */
+/* --- the scene -------------------------------------------------------------------------------- */
 
 static struct path_where at_host, at_vnode;
 
@@ -284,7 +286,7 @@ static int look(const char *path, unsigned flags, const struct path_where *start
 	return path_lookup(space, &q, &res);
 }
 
-/* --- one path after the other ----------------------------------------------------------------------- */
+/* --- one path after the other ----------------------------------------------------------------- */
 
 enum { IN_D = 1 << 20, IN_OUT = 1 << 21, USER = 1 << 22 };
 #define FOLLOW PATH_FOLLOW
@@ -479,7 +481,8 @@ static int look_row(const struct row *row)
 					 row->flags & IN_OUT ? &at_host :
 								 NULL;
 
-	return look(row->path, row->flags & 0xfff, start, row->flags & USER ? &user_cred : &root_cred);
+	return look(row->path, row->flags & 0xfff, start,
+		    row->flags & USER ? &user_cred : &root_cred);
 }
 
 /* Twice: what is learnt the first time must not change the answer. */
@@ -510,7 +513,7 @@ START_TEST(look_up_all)
 }
 END_TEST
 
-/* --- the pure function ---------------------------------------------------------------------------- */
+/* --- the pure function ------------------------------------------------------------------------ */
 
 static void request_of(const struct row *row, struct resolve_request *q, char *buf)
 {
@@ -525,7 +528,8 @@ static void request_of(const struct row *row, struct resolve_request *q, char *b
 		q->start_host = at_host.host;
 }
 
-static enum resolve_kind run(const struct cache *c, const struct resolve_request *q, struct resolve *w)
+static enum resolve_kind run(const struct cache *c, const struct resolve_request *q,
+			     struct resolve *w)
 {
 	resolve_start(c, q, w);
 	return w->kind == RESOLVE_MISS ? resolve(c, q, w) : w->kind;
@@ -607,7 +611,7 @@ START_TEST(knows_real_places)
 }
 END_TEST
 
-/* --- changes ---------------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 #define CHECK(path, flags, want) ck_assert_str_eq(spell(look(path, flags, NULL, &root_cred)), want)
 
@@ -671,7 +675,8 @@ START_TEST(forgets_the_removed)
 	ck_assert_str_eq(buf, expand("@/mnt/d/f (deleted)", want));
 	memfs_remove(d);
 	ck_assert_str_eq(spell(look(".", 0, &at_vnode, &root_cred)), "d (deleted) | - : . dot /");
-	ck_assert_str_eq(spell(look("", PATH_EMPTY, &at_vnode, &root_cred)), "d (deleted) | - :  dot");
+	ck_assert_str_eq(spell(look("", PATH_EMPTY, &at_vnode, &root_cred)),
+			 "d (deleted) | - :  dot");
 	ck_assert_str_eq(spell(look("..", 0, &at_vnode, &root_cred)), ". | - : .. dotdot /");
 	ck_assert_str_eq(spell(look("f", 0, &at_vnode, &root_cred)), "ENOENT");
 	ck_assert_str_eq(spell(look("f", PATH_CREATE, &at_vnode, &root_cred)), "ENOENT");
@@ -690,19 +695,22 @@ START_TEST(hears_of_permissions)
 	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)), "EACCES");
 	secret = vfs_child(at_vnode.vn->parent, "secret");
 	memfs_chmod(secret, 0711, 0);
-	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)), "secret/x | secret : x");
+	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)),
+			 "secret/x | secret : x");
 	memfs_chmod(secret, 0611, 1000);
 	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)), "EACCES");
 	/* perm_vnode() is asked for what has an ACL. */
 	memfs_chmod(secret, 0701, 0);
 	memfs_acl(secret);
-	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)), "secret/x | secret : x");
+	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)),
+			 "secret/x | secret : x");
 	ck_assert_str_eq(spell(look("@/mnt/secret/../secret/./x", 0, NULL, &user_cred)),
 			 "secret/x | secret : x");
 	memfs_chmod(secret, 0770, 0);
 	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)), "EACCES");
 	memfs_chmod(secret, 0770, 100);
-	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)), "secret/x | secret : x");
+	ck_assert_str_eq(spell(look("@/mnt/secret/x", 0, NULL, &user_cred)),
+			 "secret/x | secret : x");
 	teardown();
 }
 END_TEST
@@ -774,7 +782,7 @@ START_TEST(forgets_on_request)
 }
 END_TEST
 
-/* --- back from objects -------------------------------------------------------------------------------- */
+/* --- back from objects ------------------------------------------------------------------------ */
 
 START_TEST(finds_by_inode)
 {
@@ -792,7 +800,7 @@ START_TEST(finds_by_inode)
 	ck_assert_ptr_eq(path_by_inode(space, 8, 1), f);
 	vfs_real(d, 7, 2);
 	ck_assert_ptr_eq(path_by_inode(space, 7, 2), d);
-	/* Gone, and the number is used again; not so in a lower layer, which never gives one away. */
+	/* Gone, and the number is used again; a lower layer never gives one away. */
 	memfs_place(f, 1, "/low/f");
 	vfs_real(f, 10, 2);
 	memfs_place(f, 0, NULL);
@@ -840,7 +848,7 @@ START_TEST(finds_by_real_path)
 	ck_assert_ptr_null(of_real("/etc/passwd"));
 	/* Symlinks are not followed: this is no path of a program. */
 	ck_assert_ptr_null(of_real("/upper/l/f"));
-	/* A lower file is shown under its path, and, moved with its directory, known by its inode. */
+	/* A lower file is shown under its path, and, when that was moved, known by its inode. */
 	memfs_place(sub, 1, expand("@/layer/sub", buf));
 	ck_assert_ptr_null(of_real("@/layer/sub"));
 	moved = vfs_child(sub, "g");
@@ -860,7 +868,7 @@ START_TEST(finds_by_real_path)
 }
 END_TEST
 
-/* --- mount points --------------------------------------------------------------------------------- */
+/* --- mount points ----------------------------------------------------------------------------- */
 
 static void remount(const char *mountpoint)
 {
@@ -969,7 +977,7 @@ START_TEST(starts_from_odd_places)
 }
 END_TEST
 
-/* --- length ------------------------------------------------------------------------------------------ */
+/* --- length ----------------------------------------------------------------------------------- */
 
 START_TEST(measures_names)
 {
@@ -991,7 +999,8 @@ START_TEST(measures_names)
 }
 END_TEST
 
-/* A path of the host that becomes too long by its symlinks is the kernel's affair while it is given. */
+/* A path of the host that becomes too long by its symlinks is the kernel's affair while it is
+ * given. */
 START_TEST(bears_long_rests)
 {
 	char target[PATH_MAX], path[PATH_MAX];
@@ -1035,7 +1044,7 @@ START_TEST(goes_deep)
 }
 END_TEST
 
-/* --- chance: whatever is cached, the answer is that of an empty cache ----------------------------------- */
+/* --- chance: whatever is cached, the answer is that of an empty cache ------------------------- */
 
 static uint64_t state;
 
@@ -1147,7 +1156,7 @@ START_TEST(agrees_with_an_empty_cache)
 }
 END_TEST
 
-/* --- speed: only shown (FUSS_TEST_SPEED=1) -------------------------------------------------------------- */
+/* --- speed: only shown (FUSS_TEST_SPEED=1) ---------------------------------------------------- */
 
 static void measure(const char *path, unsigned flags, const struct path_where *start)
 {
@@ -1184,7 +1193,8 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("path");
-	TCase *t = tcase_create("look up"), *c = tcase_create("changes"), *m = tcase_create("places");
+	TCase *t = tcase_create("look up"), *c = tcase_create("changes"),
+	      *m = tcase_create("places");
 	SRunner *r = srunner_create(s);
 	int failed;
 
