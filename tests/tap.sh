@@ -19,7 +19,8 @@
 #			lower layer is as it was when the first view began, the mount point was not touched
 #
 # Results go to stdout through ok, is, like, skip; what else is printed there is ignored.
-# FUSS_TEST_USERS (self, root, user) and FUSS_TEST_DIALECTS narrow the variants; with FUSS_TEST_KEEP=1 the
+# FUSS_TEST_USERS (both, root, user) and FUSS_TEST_DIALECTS narrow the variants, FUSS_TEST_ROUNDS the repetitions of
+# long scenarios; FUSS_TEST_TIMEOUT is seconds for one run of fuss; with FUSS_TEST_KEEP=1 the
 # directories stay for a look.
 
 set -u

@@ -63,6 +63,21 @@ static void ovl_destroy(struct vfs *fs)
 	free(ov);
 }
 
+/* The lower parts: the upper one is ours alone, as the lock says. */
+static int ovl_parts(struct vnode *dir, int (*fn)(void *arg, int dirfd), void *arg)
+{
+	struct node *n = node_of(dir);
+	int r = 0;
+
+	for (unsigned i = 0; i < n->nlower && r >= 0; i++) {
+		int fd = node_dirfd(n, n->lower[i].layer);
+
+		if (fd >= 0)
+			r = fn(arg, fd);
+	}
+	return r < 0 ? r : 0;
+}
+
 static const struct vfs_ops ops = {
 	.version = VFS_VERSION,
 	.name = "overlay",
@@ -87,6 +102,7 @@ static const struct vfs_ops ops = {
 	.setxattr = ovl_setxattr,
 	.removexattr = ovl_removexattr,
 	.readdir = ovl_readdir,
+	.parts = ovl_parts,
 	.statfs = ovl_statfs,
 	.identify = ovl_identify,
 	.destroy = ovl_destroy,

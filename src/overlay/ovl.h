@@ -127,6 +127,7 @@ struct overlay {
 	bool workprivate; /* ours alone: removed at the end */
 	int work;	 /* -1: not made yet */
 	unsigned workseq;
+	bool no_share;	  /* marks cannot be links of one */
 	/* Directories that must not show up in a lower (the host's root): upper and work's parent. */
 	bool nested;
 	struct identity *id;

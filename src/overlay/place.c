@@ -81,3 +81,28 @@ int place_new(struct node *dir, const char *name, struct vnode **ret)
 		*ret = vn;
 	return r;
 }
+
+int wh_make(struct overlay *ov, int (*make)(int fd, const char *name), const char *share, int fd,
+	    const char *name)
+{
+	int work = ov->no_share ? -1 : work_fd(ov);
+
+	if (work < 0)
+		return make(fd, name);
+	for (int try = 0; try < 2; try++) {
+		int r = x_linkat(work, share, fd, name, 0);
+
+		if (r == 0 || r == -EEXIST || r == -ENAMETOOLONG)
+			return r;
+		/* As many names as an inode can have: another inode. */
+		if (r == -EMLINK)
+			x_unlinkat(work, share, 0);
+		else if (r != -ENOENT)
+			break;
+		r = make(work, share);
+		if (r < 0 && r != -EEXIST)
+			break;
+	}
+	ov->no_share = true;
+	return make(fd, name);
+}

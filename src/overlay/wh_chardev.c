@@ -20,6 +20,11 @@ static int make(int fd, const char *name)
 	return r;
 }
 
+static int make_shared(struct overlay *ov, int fd, const char *name)
+{
+	return wh_make(ov, make, "chardev", fd, name);
+}
+
 static const char *opaque_name(const struct overlay *ov)
 {
 	return ov->userxattr ? "user.overlay.opaque" : "trusted.overlay.opaque";
@@ -107,12 +112,12 @@ static int chardev_hide(struct overlay *ov, struct node *dir, int fd, const char
 
 	(void)dir;
 	if (what == HIDE_NOTHING)
-		return make(fd, name);
+		return make_shared(ov, fd, name);
 	int work = work_fd(ov);
 	if (work < 0)
 		return work;
 	work_name(ov, tmp);
-	int r = make(work, tmp);
+	int r = make_shared(ov, work, tmp);
 	if (r < 0)
 		return r;
 	if (what == HIDE_FILE)

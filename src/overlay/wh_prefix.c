@@ -24,6 +24,11 @@ static int make(int fd, const char *name)
 	return r;
 }
 
+static int make_shared(struct overlay *ov, int fd, const char *name)
+{
+	return wh_make(ov, make, "fileprefix", fd, name);
+}
+
 void wh_remove_prefix(struct overlay *ov, int fd, const char *name)
 {
 	char wh[PREFIX_NAME_MAX];
@@ -54,7 +59,7 @@ static int prefix_hide(struct overlay *ov, struct node *dir, int fd, const char 
 	char wh[PREFIX_NAME_MAX], tmp[WORK_NAME_MAX];
 
 	snprintf(wh, sizeof(wh), PREFIX "%s", name);
-	int r = make(fd, wh);
+	int r = make_shared(ov, fd, wh);
 	bool made = r == 0;
 	/* A name of 252 bytes or more leaves no room for the prefix; devices are read as well. */
 	if (r == -ENAMETOOLONG)
@@ -130,7 +135,7 @@ static int prefix_move(struct overlay *ov, int ofd, const char *oname, int nfd, 
 
 	if (hide) {
 		snprintf(wh, sizeof(wh), PREFIX "%s", oname);
-		r = make(ofd, wh);
+		r = make_shared(ov, ofd, wh);
 		if (r == -ENAMETOOLONG)
 			return wh_chardev.move(ov, ofd, oname, nfd, nname, hide, way, isdir);
 		if (r < 0 && r != -EEXIST)
@@ -155,9 +160,8 @@ static int prefix_set_opaque(struct overlay *ov, int fd, const char *name)
 {
 	char path[XATTR_PATH_MAX], file[256 + sizeof("/" PREFIX_OPAQUE)];
 
-	(void)ov;
 	snprintf(file, sizeof(file), "%s/" PREFIX_OPAQUE, name);
-	int r = make(fd, file);
+	int r = make_shared(ov, fd, file);
 	if (r < 0 && r != -EEXIST)
 		return r;
 	/* The file is enough for whoever reads this dialect. */

@@ -31,6 +31,12 @@ struct wh_ops {
 
 extern const struct wh_ops wh_chardev, wh_prefix;
 
+/*
+ * A mark at fd/name, made by make(): a link of one that is kept in the work directory, because a link costs a
+ * tenth of an inode and rm -r needs many.  share is the name of the kept one.
+ */
+int wh_make(struct overlay *ov, int (*make)(int fd, const char *name), const char *share, int fd,
+	    const char *name);
 /* Both dialects: .wh.NAME, if there is one, goes. */
 void wh_remove_prefix(struct overlay *ov, int fd, const char *name);
 /* A directory that was moved to the work directory under this name holds nothing but marks. */

@@ -37,6 +37,7 @@ enum {
 	NODE_HAS_PERM = 1 << 9,	  /* these three: known in the node's generation */
 	NODE_HAS_TARGET = 1 << 10,
 	NODE_HAS_PLACE = 1 << 11,
+	NODE_WATCHED = 1 << 13,	  /* changes behind our back are told, see watch.c */
 	NODE_PINNED = 1 << 12,	  /* host: holds for ever (the way to the mount point) */
 };
 

@@ -92,6 +92,7 @@ static int fill_name(struct path_space *s, struct resolve *w)
 
 	memcpy(name, w->name, w->len);
 	name[w->len] = '\0';
+	watch_dir(s, dir, w->node);
 	r = dir->fs->ops->lookup(dir, name, &vn);
 	if (r < 0 && r != -ENOENT)
 		return r;

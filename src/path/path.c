@@ -44,6 +44,8 @@ static void check_age(struct path_space *s)
 	if (now - s->host_time < HOST_TTL_MS)
 		return;
 	s->host_time = now;
+	if (s->blind)
+		path_forget_all(s);
 	path_host_changed(s);
 }
 
@@ -119,6 +121,7 @@ int path_lookup(struct path_space *s, const struct path_query *q, struct path_re
 	bool hit = true;
 	int r;
 
+	watch_read(s);
 	check_age(s);
 	r = make_request(s, q, &req);
 	if (r < 0)
@@ -319,6 +322,7 @@ int path_space_new(struct vfs *fs, const char *mountpoint, const char *const *la
 	if (hooks)
 		s->hooks = *hooks;
 	s->host_time = now_ms();
+	s->watch_fd = -1;
 	r = cache_init(&s->cache, CACHE_MAX > SIZE_MAX / 8 ? SIZE_MAX / 8 : CACHE_MAX);
 	if (r == 0)
 		r = canonical(mountpoint, &s->mountpoint);
@@ -334,6 +338,7 @@ int path_space_new(struct vfs *fs, const char *mountpoint, const char *const *la
 	}
 	cache_head_rw(&s->cache)->protected_symlinks = protected_symlinks();
 	fill_observe(s);
+	watch_init(s);
 	*ret = s;
 	return 0;
 }
@@ -343,6 +348,7 @@ void path_space_free(struct path_space *s)
 	if (!s)
 		return;
 	fill_unobserve(s);
+	watch_fini(s);
 	for (unsigned i = 1; i < s->nvn; i++)
 		s->vn[i]->cache_id = 0;
 	for (unsigned i = 0; i < s->nlayer; i++)

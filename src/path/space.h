@@ -25,6 +25,11 @@ struct path_space {
 	int64_t host_time; /* when the host generation began, milliseconds */
 	bool host_used;	   /* something was learnt in this generation */
 	struct path_stats stats;
+	/* watch.c */
+	int watch_fd; /* inotify, or -errno */
+	bool blind;   /* some directory could not be watched */
+	struct vnode **watched; /* by watch number */
+	unsigned nwatched;
 	/* What magic links put in the way of a walk: the rest of the path (two, since the new one
 	 * is made from the old) and the directory that the link leads to. */
 	char text[2][2 * PATH_MAX];
@@ -48,6 +53,15 @@ static inline struct vnode *space_vnode(const struct path_space *s, arena_ref no
 {
 	return node ? s->vn[cache_node(&s->cache, node)->number] : NULL;
 }
+
+/* --- watch.c: what others change in the layers */
+
+void watch_init(struct path_space *s);
+void watch_fini(struct path_space *s);
+/* Before something is cached about a name in dir. */
+void watch_dir(struct path_space *s, struct vnode *dir, arena_ref node);
+/* Forgets what was changed since the last time. */
+void watch_read(struct path_space *s);
 
 /* --- host.c */
 

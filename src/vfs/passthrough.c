@@ -461,6 +461,13 @@ static void pass_destroy(struct vfs *fs)
 	free(p);
 }
 
+static int pass_parts(struct vnode *dir, int (*fn)(void *arg, int dirfd), void *arg)
+{
+	_cleanup_fd_ int fd = open_dir(dir, O_PATH);
+
+	return fd < 0 ? fd : fn(arg, fd);
+}
+
 static const struct vfs_ops ops = {
 	.version = VFS_VERSION,
 	.name = "passthrough",
@@ -484,6 +491,7 @@ static const struct vfs_ops ops = {
 	.setxattr = pass_setxattr,
 	.removexattr = pass_removexattr,
 	.readdir = pass_readdir,
+	.parts = pass_parts,
 	.statfs = pass_statfs,
 	.destroy = pass_destroy,
 };

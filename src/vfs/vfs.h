@@ -160,6 +160,11 @@ struct vfs_ops {
 	 * first.  Positions are stable: an entry keeps its off while the directory changes.
 	 */
 	int (*readdir)(struct vnode *dir, uint64_t off, vfs_dirent_fn fn, void *arg);
+	/*
+	 * Calls fn with a descriptor (O_PATH will do, the file system's own) of each real directory of dir
+	 * that others may change while we run.  Optional: then what was looked up is believed for ever.
+	 */
+	int (*parts)(struct vnode *dir, int (*fn)(void *arg, int dirfd), void *arg);
 	int (*statfs)(struct vnode *vn, struct statfs *ret);
 	/* Lets an attribute of a real object that a tracee holds open become the merged one: identity of
 	 * st (st_dev, st_ino) for a file that no vnode is known for.  Optional. */

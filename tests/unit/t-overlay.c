@@ -583,8 +583,13 @@ START_TEST(large_directories_are_linear)
 	struct timespec t0, t1;
 	struct vnode *root;
 
-	sh("python3 -c 'for i in range(50000): open(\"l1/a%%d\" %% i, \"w\"); open(\"l2/b%%d\" %% i, \"w\")'");
-	struct vfs *fs = open_both(_i);
+	for (int i = 0; i < 100000; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "l%d/n%d", 1 + i % 2, i);
+		OK(mknod(name, S_IFREG | 0644, 0));
+	}
+	struct vfs *fs = open_both(0);
 	OK(fs->ops->root(fs, &root));
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	OK(fs->ops->readdir(root, 0, read_some, &r));
@@ -1200,7 +1205,7 @@ int main(void)
 	EACH_DIALECT(t, two_file_systems);
 	EACH_DIALECT(t, positions_last);
 	EACH_DIALECT(t, remove_while_reading);
-	EACH_DIALECT(t, large_directories_are_linear);
+	tcase_add_test(t, large_directories_are_linear);
 	EACH_DIALECT(t, lower_directories_move_whole);
 	EACH_DIALECT(t, failed_renames_leave_nothing);
 	EACH_DIALECT(t, exchange_of_file_and_directory);
