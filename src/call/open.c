@@ -5,11 +5,14 @@
  */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "call/call.h"
 #include "vfs/perm.h"
@@ -237,6 +240,30 @@ static int open_create(struct calls *cs, struct call *c, const struct open_args 
 	return open_redirect(cs, c, a, real, (unsigned)task_mark_oflags((int)a->flags));
 }
 
+/*
+ * The kernel takes a descriptor before it truncates: a task that has none left must not lose the data.
+ * Asked only before a copy-up without data, which is dear anyway.
+ */
+static int open_room(const struct call *c)
+{
+	struct rlimit lim;
+	struct dirent *e;
+	char path[32];
+	rlim_t n = 0;
+	DIR *d;
+
+	if (prlimit(c->t->tid, RLIMIT_NOFILE, NULL, &lim) < 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)c->t->tid);
+	d = opendir(path);
+	if (!d)
+		return 0;
+	while ((e = readdir(d)))
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n < lim.rlim_cur ? 0 : -EMFILE;
+}
+
 /* may_open(), for an object that is there. */
 static int open_check(struct calls *cs, const struct open_args *a, const struct target *t, bool write)
 {
@@ -280,6 +307,10 @@ static int open_existing(struct calls *cs, struct call *c, const struct open_arg
 		if (r < 0)
 			return r;
 		if (write && cs->fs->ops->make_writable) {
+			if ((a->flags & O_TRUNC) && cs->fs->ops->layer && cs->fs->ops->layer(t->vn) > 0)
+				r = open_room(c);
+			if (r < 0)
+				return r;
 			r = cs->fs->ops->make_writable(t->vn, a->flags & O_TRUNC);
 			cs->gen++;
 			if (r < 0)

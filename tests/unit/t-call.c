@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -146,6 +147,25 @@ START_TEST(open_creates_over_a_whiteout_with_a_read_only_mode)
 	ck_assert_int_eq(st.st_size, 3);
 	close(fd);
 	ck_assert_int_eq(k_open("file", O_CREAT | O_EXCL | O_WRONLY, 0444), -EEXIST);
+	lower_is_untouched();
+}
+END_TEST
+
+START_TEST(a_truncating_open_without_a_free_descriptor_loses_nothing)
+{
+	struct rlimit old, none = { 0, 0 };
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none.rlim_max = old.rlim_max;
+	none.rlim_cur = 3;
+	/* The supervisor is this process too: its own descriptors are above the limit already. */
+	for (int fd; (fd = open("/dev/null", O_RDONLY)) >= 0 && fd < 2;)
+		;
+	ck_assert_int_ge(k_open("file", O_RDONLY, 0), 0); /* what is to be cached is cached */
+	setrlimit(RLIMIT_NOFILE, &none);
+	ck_assert_int_lt(k_open("file", O_WRONLY | O_TRUNC, 0), 0);
+	setrlimit(RLIMIT_NOFILE, &old);
+	sh("test ! -e upper/file || test -s upper/file");
 	lower_is_untouched();
 }
 END_TEST
@@ -383,6 +403,7 @@ static TCase *tcase(const char *name, void (*before)(void))
 	tcase_add_test(tc, open_reads_lower_and_is_marked);
 	tcase_add_test(tc, open_for_writing_copies_up);
 	tcase_add_test(tc, open_creates_over_a_whiteout_with_a_read_only_mode);
+	tcase_add_test(tc, a_truncating_open_without_a_free_descriptor_loses_nothing);
 	tcase_add_test(tc, stat_and_fstat_agree_over_a_copy_up);
 	tcase_add_test(tc, changes_through_a_read_only_descriptor_reach_the_copy);
 	tcase_add_test(tc, an_unlinked_copy_does_not_lead_to_the_lower_file);
