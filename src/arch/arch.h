@@ -45,7 +45,8 @@ uint64_t arch_sp(const struct arch_regs *r);
 void arch_set_nr(struct arch_regs *r, int64_t nr);
 void arch_set_arg(struct arch_regs *r, unsigned i, uint64_t value);
 void arch_set_result(struct arch_regs *r, int64_t value);
-/* At an exit stop, with the arguments as they were: the instruction that made call nr runs again. */
+/* At an exit stop, with the arguments as they were: the instruction that made call nr runs
+ * again. */
 void arch_rewind(struct arch_regs *r, uint64_t nr);
 
 /* At a seccomp stop: the call is not made, its result is value.  For calls of any ABI. */

@@ -175,5 +175,12 @@ int call_truncate(struct calls *cs, struct call *c)
 			return -EFBIG;
 		}
 	}
+	if (t.vn->lent) {
+		r = cs->fs->ops->make_writable(t.vn, false);
+		if (r < 0)
+			return r;
+		if (reopen_lent(cs, c, t.vn))
+			return 0;
+	}
 	return attr_change(cs, c, &t, &a);
 }

@@ -24,6 +24,7 @@ struct calls {
 	const char *mountpoint; /* canonical */
 	uint64_t gen;		/* counts changes that a redirected call may race with */
 	bool readonly;
+	struct reopen *reopen; /* reopen.c: descriptors to be put on an upper file */
 	bool warned_mount;
 };
 
@@ -95,6 +96,11 @@ int target_named(const struct call *c, const struct target *t);
 int target_outside(struct calls *cs, struct call *c, int which, const struct target *t);
 /* The same for a call that changes the host's tree. */
 int target_outside_changing(struct calls *cs, struct call *c, int which, const struct target *t);
+/*
+ * For calls with one path of ours and one that is not, which never run: what the kernel finds wrong with
+ * the latter before it sees that they are on two mounts.  parent: only with the way to its last component.
+ */
+int target_outside_error(const struct target *t, bool parent, bool follow);
 /* The argument with the path becomes vn's real path. */
 int target_redirect(struct calls *cs, struct call *c, int which, struct vnode *vn);
 int call_set_real(struct calls *cs, struct call *c, unsigned argno, const char *real);
@@ -105,6 +111,17 @@ int call_set_real(struct calls *cs, struct call *c, unsigned argno, const char *
 ssize_t proc_link_text(struct calls *cs, const char *host, char *buf, size_t size);
 /* If host is /proc/PID/fd/N of a task: that task and N. */
 struct task *proc_fd_of(struct calls *cs, const char *host, int *ret_fd);
+
+/* --- reopen.c ----------------------------------------------------------------------------------- */
+
+/*
+ * vn was copied up and is about to be written to: descriptors on its lower file are to follow.  True if one
+ * is this process's own: the call runs a step of that now and is entered again.  Before any change.
+ */
+bool reopen_lent(struct calls *cs, struct call *c, struct vnode *vn);
+/* True if the call was used for such a step. */
+bool reopen_step(struct calls *cs, struct call *c);
+void reopen_forget(struct calls *cs, pid_t tgid);
 
 /* --- the handlers ------------------------------------------------------------------------------- */
 

@@ -143,7 +143,7 @@ static int link_source_fd(struct calls *cs, struct target *old, struct task_fd *
 		return -EXDEV;
 	r = task_fd_get(t, fd, ret);
 	if (r < 0)
-		return r;
+		return r == -EBADF ? -ENOENT : r;
 	return ret->ours ? 0 : -EXDEV;
 }
 
@@ -165,6 +165,19 @@ static int link_fd(struct calls *cs, struct target *old, const struct target *ne
 	return cs->fs->ops->link_fd(cs->fs, f.fd, new->res.dir, new->res.name, new->cred);
 }
 
+/* filename_create() outside, before the two mounts are compared. */
+static int link_to_outside(const struct target *new)
+{
+	int r = target_outside_error(new, true, true);
+
+	if (r < 0)
+		return r;
+	if (target_outside_error(new, false, false) == 0)
+		return -EEXIST;
+	/* What is not in /proc cannot be made there: its lookup says so. */
+	return new->res.slash || strncmp(new->res.host, "/proc/", 6) == 0 ? -ENOENT : -EXDEV;
+}
+
 int call_link(struct calls *cs, struct call *c)
 {
 	_cleanup_target_ struct target old = { .fd = TASK_FD_NONE }, new = { .fd = TASK_FD_NONE };
@@ -179,6 +192,14 @@ int call_link(struct calls *cs, struct call *c)
 	if (old.inside && !old.vn && !old.by_fd)
 		return -ENOENT;
 	r = target_get(cs, c, 2, PATH_CREATE, &new);
+	if (r == 0 || !old.inside) {
+		/* The old path is walked first, by the kernel only if the call runs. */
+		int e = old.inside || (r == 0 && !new.inside)
+				? 0
+				: target_outside_error(&old, false, at & AT_SYMLINK_FOLLOW);
+
+		r = e < 0 ? e : r;
+	}
 	if (r < 0)
 		return r;
 	if (!new.inside && !old.inside) {
@@ -186,7 +207,7 @@ int call_link(struct calls *cs, struct call *c)
 		return r < 0 ? r : target_outside(cs, c, 2, &new);
 	}
 	if (!new.inside)
-		return -EXDEV;
+		return link_to_outside(&new);
 	r = create_check(cs, &new, false);
 	if (r < 0)
 		return r;

@@ -145,7 +145,7 @@ static void on_enter(struct call *c, void *ctx)
 		if (r == 0)
 			return;
 	}
-	if (c->again)
+	if (c->again || (cs->reopen && reopen_step(cs, c)))
 		r = 0;
 	else if (c->row->class == SYS_DENY)
 		r = -c->row->deny;
@@ -213,7 +213,8 @@ static void on_exec(struct tracee *t, struct call *c, uint64_t sp, void *ctx)
 
 static void on_task_gone(struct tracee *t, void *ctx)
 {
-	(void)ctx;
+	if (t->tid == t->tgid)
+		reopen_forget(ctx, t->tgid);
 	task_free(t->data);
 	t->data = NULL;
 }

@@ -153,9 +153,8 @@ static int exec_scripts(struct calls *cs, struct call *c, struct program *p, con
 {
 	struct target *t = malloc(sizeof(*t));
 	_cleanup_free_ struct target *owned = t;
-	_cleanup_free_ char *called = strdup(name);
 
-	if (!t || !called)
+	if (!t)
 		return -ENOMEM;
 	for (int depth = 0;; depth++) {
 		char head[HEAD_SIZE + 1], *interp, *arg;
@@ -172,17 +171,14 @@ static int exec_scripts(struct calls *cs, struct call *c, struct program *p, con
 			return r;
 		if (depth == SCRIPT_DEPTH)
 			return -ELOOP;
-		r = program_push(p, called);
+		/* In place of argv[0], which is the name called: for a nested one on top already. */
+		r = depth == 0 ? program_push(p, name) : 0;
 		if (r == 0 && arg)
 			r = program_push(p, arg);
 		if (r == 0)
 			r = program_push(p, interp);
 		if (r < 0)
 			return r;
-		free(called);
-		called = strdup(interp);
-		if (!called)
-			return -ENOMEM;
 		r = exec_lookup(cs, c, interp, t);
 		if (r == 0)
 			r = program_set(cs, p, t);

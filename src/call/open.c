@@ -315,10 +315,13 @@ static int open_existing(struct calls *cs, struct call *c, const struct open_arg
 			cs->gen++;
 			if (r < 0)
 				return r;
-		} else if (!write && cs->fs->ops->layer && cs->fs->ops->layer(t->vn) > 0 &&
-			   (stx.stx_uid == t->cred->fsuid || cred_has_cap(t->cred, CAP_FOWNER))) {
+			if (reopen_lent(cs, c, t->vn))
+				return 0;
+		} else if (!write && cs->fs->ops->layer(t->vn) > 0) {
+			t->vn->lent = true;
 			/* ovl_open_realfile(): reading leaves no trace in a lower layer. */
-			flags |= O_NOATIME;
+			if (stx.stx_uid == t->cred->fsuid || cred_has_cap(t->cred, CAP_FOWNER))
+				flags |= O_NOATIME;
 		}
 	}
 	r = cs->fs->ops->realpath(t->vn, real, sizeof(real));
@@ -386,6 +389,6 @@ int call_open(struct calls *cs, struct call *c)
 	if (!t.vn)
 		return a.flags & O_CREAT ? open_create(cs, c, &a, &t) : -ENOENT;
 	if ((a.flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		return t.res.slash ? -EISDIR : -EEXIST;
+		return t.res.slash && t.res.last == LAST_NORM ? -EISDIR : -EEXIST;
 	return open_existing(cs, c, &a, &t);
 }

@@ -116,16 +116,22 @@ int call_rename(struct calls *cs, struct call *c)
 	if (r < 0)
 		return r;
 	r = target_get(cs, c, 2, PATH_CREATE, &new);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		/* The old path is walked first, by the kernel only if the call runs. */
+		int e = old.inside ? 0 : target_outside_error(&old, true, true);
+
+		return e < 0 ? e : r;
+	}
 	if (!old.inside && !new.inside) {
 		if (old.res.synthetic || new.res.synthetic)
 			return -EBUSY;
 		r = target_outside_changing(cs, c, 1, &old);
 		return r < 0 ? r : target_outside_changing(cs, c, 2, &new);
 	}
-	if (old.inside != new.inside)
-		return -EXDEV;
+	if (old.inside != new.inside) {
+		r = target_outside_error(old.inside ? &new : &old, true, true);
+		return r < 0 ? r : -EXDEV;
+	}
 	r = rename_check(cs, &old, &new, flags);
 	if (r < 0)
 		return r;

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/err.h"
 #include "call/call.h"
 
 unsigned call_atflags(const struct call *c)
@@ -72,7 +74,7 @@ static int target_parent(struct calls *cs, struct path_query *q, enum path_last 
 	size_t n;
 	int r;
 
-	q->flags = PATH_FOLLOW;
+	q->flags = PATH_FOLLOW | (q->flags & ~(unsigned)PATH_CREATE);
 	r = path_lookup(cs->space, q, &t->res);
 	if (r < 0)
 		return r;
@@ -110,7 +112,8 @@ static int target_path(struct calls *cs, struct call *c, int dirfd, uint64_t add
 		return -ENOENT;
 	if (n == 0)
 		return target_empty(task, dirfd, t);
-	if (t->path[0] != '/' || (flags & (PATH_BENEATH | PATH_IN_ROOT))) {
+	/* path_init(): only RESOLVE_IN_ROOT makes an absolute path start at dirfd. */
+	if (t->path[0] != '/' || (flags & PATH_IN_ROOT)) {
 		r = task_start(task, dirfd, true, &start);
 		if (r < 0)
 			return r;
@@ -143,7 +146,7 @@ int target_get(struct calls *cs, struct call *c, int which, unsigned flags, stru
 		return r;
 	if (patharg < 0)
 		return target_fd(call_task(c), (int)call_arg(c, R_FD), t);
-	if (call_atflags(c) & AT_EMPTY_PATH)
+	if (which == 1 && call_atflags(c) & AT_EMPTY_PATH)
 		flags |= PATH_EMPTY;
 	/* utimensat(fd, NULL) and, since 6.11, statx(fd, NULL, AT_EMPTY_PATH) mean the descriptor. */
 	if (c->arg[patharg] == 0 && dirarg >= 0 &&
@@ -192,6 +195,27 @@ int target_outside(struct calls *cs, struct call *c, int which, const struct tar
 		return 0;
 	return call_set_path(c, (unsigned)sys_arg(c->row, which == 1 ? R_PATH : R_PATH2),
 			     t->res.host);
+}
+
+int target_outside_error(const struct target *t, bool parent, bool follow)
+{
+	_cleanup_free_ char *path = t->by_fd ? NULL : strdup(t->res.host);
+	size_t end = path ? strlen(path) : 0;
+	struct stat st;
+	int r;
+
+	if (!end) /* an open file, or a place that only the task can name: it is there */
+		return 0;
+	if (parent) {
+		while (end > 1 && path[end - 1] == '/')
+			end--;
+		while (end > 0 && path[end - 1] != '/')
+			end--;
+		path[end ? end : 1] = 0;
+		follow = true;
+	}
+	r = x_fstatat(AT_FDCWD, path, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+	return r == 0 && parent && !S_ISDIR(st.st_mode) ? -ENOTDIR : r;
 }
 
 static void host_changed(struct calls *cs, struct call *c, struct pending *p)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verbs: they write down what shall happen; the executor does it when the callback has returned. */
+/* The verbs: they write down what shall happen; the executor does it when the callback has
+ * returned. */
 #include "config.h"
 
 #include <errno.h>
@@ -45,7 +46,8 @@ int call_write(struct call *c, uint64_t addr, const void *buf, size_t len)
 	return (size_t)n == len ? 0 : -EFAULT;
 }
 
-/* Most strings are short, so a small piece is fetched first; one that ends before an unmapped page is good. */
+/* Most strings are short, so a small piece is fetched first; one that ends before an unmapped
+ * page is good. */
 ssize_t call_read_str(struct call *c, uint64_t addr, char *buf, size_t size)
 {
 	size_t have = 0;

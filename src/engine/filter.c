@@ -21,7 +21,8 @@
 enum { DATA_CALL = 0 };
 
 #define ACT_TRACE SCMP_ACT_TRACE(DATA_CALL)
-/* Both programs say so: an ABI that is not in the table stops, is named to the user, and gets ENOSYS. */
+/* Both programs say so: an ABI that is not in the table stops, is named to the user, and gets
+ * ENOSYS. */
 #define ACT_FOREIGN SCMP_ACT_TRACE(ARCH_DATA_FOREIGN)
 #define MASK32 UINT64_C(0xffffffff)
 
@@ -82,7 +83,8 @@ static int add_commands(scmp_filter_ctx ctx, int nr, const uint32_t *cmd)
 
 	/* The kernel takes the command as an unsigned int: the upper half may hold anything. */
 	for (; r == 0 && *cmd; cmd++)
-		r = seccomp_rule_add(ctx, ACT_TRACE, nr, 1, SCMP_A1(SCMP_CMP_MASKED_EQ, MASK32, *cmd));
+		r = seccomp_rule_add(ctx, ACT_TRACE, nr, 1,
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, MASK32, *cmd));
 	return r;
 }
 
@@ -99,8 +101,8 @@ static int add_special(scmp_filter_ctx ctx, const struct abi *abi)
 	nr = sys_nr(abi, SYS_ID_clone3);
 	if (r == 0 && nr >= 0)
 		r = seccomp_rule_add(ctx, ACT_TRACE, nr, 0);
-	/* USER_NOTIF is stronger than TRACE: what a listener lets continue would pass us by.  EBUSY is what
-	 * the kernel says if there is a listener already. */
+	/* USER_NOTIF is stronger than TRACE: what a listener lets continue would pass us by.
+	 * EBUSY is what the kernel says if there is a listener already. */
 	nr = sys_nr(abi, SYS_ID_seccomp);
 	if (r == 0 && nr >= 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EBUSY), nr, 2,
@@ -118,9 +120,8 @@ static int add_row(scmp_filter_ctx ctx, int nr, const struct sys_row *row, uint6
 	case SYS_SOCKNAME:
 		return 0;
 	case SYS_DENY:
-		return seccomp_rule_add(ctx,
-					trace_denied ? ACT_TRACE : SCMP_ACT_ERRNO((uint16_t)row->deny),
-					nr, 0);
+		return seccomp_rule_add(
+			ctx, trace_denied ? ACT_TRACE : SCMP_ACT_ERRNO((uint16_t)row->deny), nr, 0);
 	case SYS_FCNTL:
 		return add_commands(ctx, nr, sys_fcntl_cmd);
 	case SYS_IOCTL:
@@ -150,7 +151,8 @@ static int build_known(const struct abi *abi, struct filter *ret)
 	return r < 0 ? r : filter_export(ctx, ret);
 }
 
-static int build_trace(const struct abi *abi, uint64_t cookie, bool trace_denied, struct filter *ret)
+static int build_trace(const struct abi *abi, uint64_t cookie, bool trace_denied,
+		       struct filter *ret)
 {
 	_cleanup_ctx_ scmp_filter_ctx ctx = NULL;
 	int r = filter_new(SCMP_ACT_ALLOW, &ctx);

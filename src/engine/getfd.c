@@ -21,8 +21,9 @@
 enum { THREAD = O_EXCL /* PIDFD_THREAD, since 6.9 */ };
 
 /*
- * A pidfd of the task itself, or, before Linux 6.9, of its process; then the process must be one whose table
- * the task shares: unshare(CLONE_FILES) is rare, but the answer would be about another file.
+ * A pidfd of the task itself, or, before Linux 6.9, of its process; then the process must be one
+ * whose table the task shares: unshare(CLONE_FILES) is rare, but the answer would be about
+ * another file.
  */
 static int pidfd_of(const struct tracee *t)
 {

@@ -69,7 +69,8 @@ static int64_t run(const struct active_call *a)
 
 	for (unsigned i = 0; i < 6; i++)
 		arg[i] = a->argmask & 1u << i ? a->arg[i] : a->c.arg[i];
-	return x_ret(syscall(sys_nr(a->c.abi, a->id), arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]));
+	return x_ret(
+		syscall(sys_nr(a->c.abi, a->id), arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]));
 }
 
 static int64_t call_once(const struct engine_cb *cb, struct tracee *t, unsigned id,
@@ -91,7 +92,6 @@ static int64_t call_once(const struct engine_cb *cb, struct tracee *t, unsigned 
 		return a->value;
 	}
 	result = run(a);
-	a->in_exit = true;
 	a->c.result = result;
 	if ((a->want_exit || a->c.data) && cb->exit)
 		cb->exit(&a->c, cb->ctx);

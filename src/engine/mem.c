@@ -26,13 +26,14 @@ static ssize_t mem_by_proc(pid_t tid, uint64_t addr, void *buf, size_t len, bool
 		return fd == -ENOENT ? -ESRCH : fd;
 	if (addr > INT64_MAX)
 		return -EFAULT;
-	n = write ? x_ret(pwrite(fd, buf, len, (off_t)addr)) : x_ret(pread(fd, buf, len, (off_t)addr));
+	n = write ? x_ret(pwrite(fd, buf, len, (off_t)addr))
+		  : x_ret(pread(fd, buf, len, (off_t)addr));
 	return n == -EIO || n == 0 ? -EFAULT : n;
 }
 
 /*
- * One remote iovec: the kernel pins it page by page and reports what it could do before the first bad page.
- * (Only a transfer that fails at once gives EFAULT.)
+ * One remote iovec: the kernel pins it page by page and reports what it could do before the first
+ * bad page.  (Only a transfer that fails at once gives EFAULT.)
  */
 static ssize_t mem_rw(pid_t tid, uint64_t addr, void *buf, size_t len, bool write)
 {

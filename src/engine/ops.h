@@ -13,10 +13,10 @@ struct engine_ops {
 	int (*put)(struct call *c, const void *p, size_t len, uint64_t *ret_addr);
 };
 
-/* A call and what enter or exit wants done with it.  Every struct call is the first member of one. */
+/* A call and what enter or exit wants done with it.  Every struct call is the first member of
+ * one. */
 struct active_call {
 	struct call c;
-	bool in_exit;
 	bool answered; /* in enter: value is the result; in exit: it replaces the kernel's */
 	int64_t value;
 	uint64_t arg[6]; /* those in argmask */
@@ -29,8 +29,8 @@ struct active_call {
 void active_call_init(struct active_call *a, const struct engine_ops *ops, struct tracee *t,
 		      const struct abi *abi, unsigned id, const uint64_t arg[6]);
 
-/* Would the kernel restart a call with this (internal) result after a signal?  Include/linux/errno.h:
- * ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK. */
+/* Would the kernel restart a call with this (internal) result after a signal?
+ * include/linux/errno.h: ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK. */
 static inline bool result_restarts(int64_t result)
 {
 	return result == -512 || result == -513 || result == -514 || result == -516;

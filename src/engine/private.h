@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ptrace executor's own structures; shared by ptrace*.c, tasks.c, scratch.c, spawn.c, signals.c. */
+/* The ptrace executor's own structures; shared by ptrace*.c, tasks.c, scratch.c, spawn.c,
+ * signals.c. */
 #ifndef FUSS_ENGINE_PRIVATE_H
 #define FUSS_ENGINE_PRIVATE_H
 
@@ -9,7 +10,8 @@
 #include "engine/filter.h"
 #include "engine/ops.h"
 
-/* --- scratch memory ----------------------------------------------------------------------------- */
+/* --- scratch memory
+ * ----------------------------------------------------------------------------- */
 
 enum { SCRATCH_SLOT = 8192, SCRATCH_CHUNKS = 12 };
 
@@ -21,7 +23,8 @@ struct region {
 	uint64_t used; /* a bit per slot */
 };
 
-/* What is known of an address space.  Shared by tasks after CLONE_VM; copied by fork; dropped by exec. */
+/* What is known of an address space.  Shared by tasks after CLONE_VM; copied by fork; dropped by
+ * exec. */
 struct mm {
 	unsigned users;
 	bool threads; /* has had several at the same time: see mm_fork() */
@@ -34,7 +37,8 @@ struct chunk {
 	size_t fill;	       /* bytes used */
 };
 
-/* --- tasks ---------------------------------------------------------------------------------------- */
+/* --- tasks
+ * ---------------------------------------------------------------------------------------- */
 
 enum task_state {
 	TASK_EARLY,	/* has stopped; its creator's event has not come yet: held */
@@ -69,13 +73,20 @@ struct task {
 	unsigned reserved; /* region + 1 that was mapped for this task and not used yet */
 
 	uint64_t clone3_flags;
-	/* A child made by a call whose arguments were changed: its registers are copies, to be set right
-	 * before it runs. */
+	/* A child made by a call whose arguments were changed: its registers are copies, to be
+	 * set right before it runs. */
 	uint64_t fix_arg[6];
 	unsigned fix_mask;
 };
 
 enum { TASK_HASH = 1024 };
+
+/* Does it pay to wait for the next event awake? */
+struct spin {
+	unsigned misses;
+	unsigned rest; /* events for which it is not tried */
+	unsigned next_rest;
+};
 
 struct engine {
 	struct engine_cb cb;
@@ -88,7 +99,7 @@ struct engine {
 	pid_t command;	  /* the command's process, 0 when it is gone */
 	int status;	  /* its wait status */
 	bool told_foreign;
-	int cpu;	  /* that this process was pinned to, -1: none */
+	struct spin spin;
 };
 
 /* tasks.c */
@@ -138,7 +149,8 @@ int spawn_start(struct spawn *s, const struct filter_set *filter, const sigset_t
 		char *const argv[], char *const envp[], int (*setup)(void *), void *setup_arg);
 /* Lets a child that is traced by now run. */
 int spawn_go(struct spawn *s);
-/* 0, or what went wrong on the way to the new program: *ret_exec for execve, the return value before it. */
+/* 0, or what went wrong on the way to the new program: *ret_exec for execve, the return value
+ * before it. */
 int spawn_result(struct spawn *s, int *ret_exec);
 void spawn_kill(struct spawn *s);
 

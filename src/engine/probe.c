@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Can we trace here?  Tried on a child, from the attaching to an answered call: what forbids it is spread over
- * Yama, SELinux, containers' seccomp profiles, other tracers and the kernel's age, and a trial asks them all.
+ * Can we trace here?  Tried on a child, from the attaching to an answered call: what forbids it
+ * is spread over Yama, SELinux, containers' seccomp profiles, other tracers and the kernel's age,
+ * and a trial asks them all.
  */
 #include "config.h"
 
@@ -43,21 +44,26 @@ static void why_no_ptrace(int r, char *why, size_t size)
 	long tracer = read_number("/proc/self/status", "TracerPid:");
 
 	if (yama == 3)
-		snprintf(why, size, "ptrace is switched off: kernel.yama.ptrace_scope is 3, which only a "
-				    "reboot changes; boot with 0 or 1");
+		snprintf(why, size,
+			 "ptrace is switched off: kernel.yama.ptrace_scope is 3, which only a "
+			 "reboot changes; boot with 0 or 1");
 	else if (yama == 2)
-		snprintf(why, size, "ptrace is for administrators: kernel.yama.ptrace_scope is 2; run "
-				    "\"sysctl kernel.yama.ptrace_scope=1\" as root, or fuss with "
-				    "CAP_SYS_PTRACE");
+		snprintf(why, size,
+			 "ptrace is for administrators: kernel.yama.ptrace_scope is 2; run "
+			 "\"sysctl kernel.yama.ptrace_scope=1\" as root, or fuss with "
+			 "CAP_SYS_PTRACE");
 	else if (tracer > 0)
-		snprintf(why, size, "this process is traced itself (by process %ld: strace, a debugger, "
-				    "or another fuss), and a process has one tracer; run fuss outside",
+		snprintf(why, size,
+			 "this process is traced itself (by process %ld: strace, a debugger, "
+			 "or another fuss), and a process has one tracer; run fuss outside",
 			 tracer);
 	else if (read_number("/sys/fs/selinux/booleans/deny_ptrace", NULL) == 1)
-		snprintf(why, size, "SELinux forbids ptrace; run \"setsebool deny_ptrace 0\" as root");
+		snprintf(why, size,
+			 "SELinux forbids ptrace; run \"setsebool deny_ptrace 0\" as root");
 	else
-		snprintf(why, size, "ptrace is not permitted here (%s); in a container, start it with "
-				    "--cap-add=SYS_PTRACE or a seccomp profile that allows ptrace",
+		snprintf(why, size,
+			 "ptrace is not permitted here (%s); in a container, start it with "
+			 "--cap-add=SYS_PTRACE or a seccomp profile that allows ptrace",
 			 strerror(-r));
 }
 
@@ -93,7 +99,8 @@ static int next_stop(pid_t pid, int *status)
 	return r < 0 ? (int)r : 0;
 }
 
-/* Before Linux 4.8 seccomp came first and ptrace's entry stop after it: a call could not be answered. */
+/* Before Linux 4.8 seccomp came first and ptrace's entry stop after it: a call could not be
+ * answered. */
 static int try_answer(pid_t pid, char *why, size_t size)
 {
 	struct arch_stop s;
@@ -115,8 +122,9 @@ static int try_answer(pid_t pid, char *why, size_t size)
 	if (r == 0 && arch_result(&regs) != ANSWER)
 		r = -ENOSYS;
 	if (r < 0)
-		snprintf(why, size, "ptrace does not work together with seccomp on this kernel (%s); "
-				    "Linux 4.8 or newer is needed",
+		snprintf(why, size,
+			 "ptrace does not work together with seccomp on this kernel (%s); "
+			 "Linux 4.8 or newer is needed",
 			 strerror(-r));
 	return r;
 }

@@ -2,9 +2,9 @@
 /*
  * The ptrace executor: events.
  *
- * A task stops for: the filter's verdict (entry of a call), the exit of a call that was changed, fork, clone, exec,
- * signals on their way to it, group stops.  All but the first two end here; what is done with a call is in
- * ptrace_call.c.
+ * A task stops for: the filter's verdict (entry of a call), the exit of a call that was changed,
+ * fork, clone, exec, signals on their way to it, group stops.  All but the first two end here;
+ * what is done with a call is in ptrace_call.c.
  */
 #include "config.h"
 
@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -24,6 +25,7 @@
 #include "engine/private.h"
 
 enum { SYSCALL_STOP = SIGTRAP | 0x80, BATCH = 64, DRAIN_EVERY = 16 };
+enum { SPIN_NS = 40000, SPIN_MISSES = 8, SPIN_REST_MIN = 64, SPIN_REST_MAX = 8192 };
 
 /* Exit stops only for calls that something is to be done with. */
 void task_resume(struct task *t, int sig)
@@ -121,8 +123,8 @@ static void event_child(struct engine *e, struct task *t)
 }
 
 /*
- * The task has the number of the process now, whichever thread it was before.  A leader that was another thread is
- * gone without a report; all others have reported their end.
+ * The task has the number of the process now, whichever thread it was before.  A leader that was
+ * another thread is gone without a report; all others have reported their end.
  */
 static void event_exec(struct engine *e, struct task *t)
 {
@@ -228,8 +230,8 @@ static void event(struct engine *e, pid_t pid, int status)
 }
 
 /*
- * waitpid() offers the first task in its list that has something, so a busy one would starve those behind it:
- * from time to time all that are ready are collected first.
+ * waitpid() offers the first task in its list that has something, so a busy one would starve
+ * those behind it: from time to time all that are ready are collected first.
  */
 static void drain(struct engine *e)
 {
@@ -249,22 +251,70 @@ static void drain(struct engine *e)
 		event(e, ev[i].pid, ev[i].status);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+/*
+ * Waiting awake.  The scheduler likes to put a task that we resume on an idle CPU, and us on
+ * another one when it stops: two wake-ups of sleeping CPUs a call, which cost more than all the
+ * rest (in a virtual machine 50 us each).  While calls follow one another closely it is better
+ * not to sleep.  Where it does not help, because the task runs long, or on this very CPU, it is
+ * given up for a while, each time longer.
+ */
+static pid_t wait_awake(struct engine *e, int *status)
+{
+	struct spin *s = &e->spin;
+	int64_t end;
+	pid_t pid;
+
+	if (s->rest) {
+		s->rest--;
+		return 0;
+	}
+	end = now_ns() + SPIN_NS;
+	do {
+		pid = (pid_t)x_ret(waitpid(-1, status, __WALL | WNOHANG));
+		if (pid) {
+			s->misses = 0;
+			s->next_rest = SPIN_REST_MIN;
+			return pid;
+		}
+	} while (now_ns() < end);
+	if (++s->misses < SPIN_MISSES)
+		return 0;
+	s->rest = s->next_rest;
+	s->misses = SPIN_MISSES - 2;
+	if (s->next_rest < SPIN_REST_MAX)
+		s->next_rest *= 2;
+	return 0;
+}
+
+static pid_t next_event(struct engine *e, int *status)
+{
+	pid_t pid = wait_awake(e, status);
+
+	if (!pid && e->nearly) {
+		pid = (pid_t)x_ret(waitpid(-1, status, __WALL | WNOHANG));
+		if (!pid)
+			task_adopt_orphans(e);
+	}
+	return pid ? pid : (pid_t)x_ret(waitpid(-1, status, __WALL));
+}
+
 static int loop(struct engine *e)
 {
 	unsigned turn = 0;
-	bool idle = false;
 
+	e->spin = (struct spin){ .next_rest = SPIN_REST_MIN };
 	for (;;) {
 		int status;
-		pid_t pid = (pid_t)x_ret(waitpid(-1, &status,
-						 __WALL | (e->nearly && !idle ? WNOHANG : 0)));
+		pid_t pid = next_event(e, &status);
 
-		if (pid == 0) {
-			task_adopt_orphans(e);
-			idle = true;
-			continue;
-		}
-		idle = false;
 		if (pid == -EINTR)
 			continue;
 		if (pid == -ECHILD)
@@ -290,7 +340,6 @@ int engine_new(const struct engine_cb *cb, const struct engine_options *opt, str
 	e->cb = *cb;
 	if (opt)
 		e->opt = *opt;
-	e->cpu = -1;
 	r = x_ret(getrandom(&e->cookie, sizeof(e->cookie), 0)) == sizeof(e->cookie) ? 0 : -EIO;
 	if (r == 0)
 		r = filter_build(abi_list[0], e->cookie, e->opt.want_all_exits, &e->filter);

@@ -2,9 +2,9 @@
 /*
  * The ptrace executor: one call from its entry stop to its end.
  *
- * An answered call takes one stop: its number becomes -1 (no call) and its result is set at once.  A changed one
- * takes two, because the argument registers must hold the program's values again when it goes on: the kernel
- * preserves them, and compilers count on it.
+ * An answered call takes one stop: its number becomes -1 (no call) and its result is set at
+ * once.  A changed one takes two, because the argument registers must hold the program's values
+ * again when it goes on: the kernel preserves them, and compilers count on it.
  */
 #include "config.h"
 
@@ -43,7 +43,6 @@ static void cb_exit(struct task *t, int64_t result)
 {
 	struct active_call *a = &t->call;
 
-	a->in_exit = true;
 	a->answered = false;
 	a->c.again = false;
 	a->c.result = result;
@@ -76,11 +75,14 @@ void call_abandon(struct task *t)
 	call_end(t);
 }
 
-/* --- the engine's own business: clone must not make a task that is not traced --------------------- */
+/* --- the engine's own business: clone must not make a task that is not traced
+ * --------------------- */
 
 static int enter_clone(struct call *c)
 {
-	return c->arg[0] & CLONE_UNTRACED ? call_set_arg(c, 0, c->arg[0] & ~(uint64_t)CLONE_UNTRACED) : 0;
+	return c->arg[0] & CLONE_UNTRACED
+		       ? call_set_arg(c, 0, c->arg[0] & ~(uint64_t)CLONE_UNTRACED)
+		       : 0;
 }
 
 /* struct clone_args begins with the flags.  What the kernel will refuse is left to it. */
@@ -118,7 +120,8 @@ static void enter_own(struct call *c)
 		call_return(c, r);
 }
 
-/* --- entry ---------------------------------------------------------------------------------------- */
+/* --- entry
+ * ---------------------------------------------------------------------------------------- */
 
 /* Another ABI on the same kernel would slip past the table: 32-bit numbers mean other calls. */
 static void refuse_foreign(struct task *t, uint32_t audit_arch)
@@ -147,7 +150,9 @@ static void refuse_foreign(struct task *t, uint32_t audit_arch)
 /* Runs mmap in place of the call.  The call is entered anew when it is done, see mapping_done(). */
 static int inject_mmap(struct task *t)
 {
-	uint64_t arg[6] = { 0, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0 };
+	uint64_t arg[6] = {
+		0, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0
+	};
 	struct arch_regs regs;
 	int r = arch_get_regs(t->t.tid, &regs);
 
@@ -213,7 +218,8 @@ static void entered(struct task *t)
 	} else {
 		call_end(t);
 	}
-	/* -ESRCH: killed, its end is reported.  Anything else must not run with the wrong arguments. */
+	/* -ESRCH: killed, its end is reported.  Anything else must not run with the wrong
+	 * arguments. */
 	if (r < 0 && r != -ESRCH) {
 		call_abandon(t);
 		arch_answer(t->t.tid, r);
@@ -254,7 +260,8 @@ void call_entry_stop(struct task *t)
 	entered(t);
 }
 
-/* --- exit ----------------------------------------------------------------------------------------- */
+/* --- exit
+ * ----------------------------------------------------------------------------------------- */
 
 static void restore(struct task *t, struct arch_regs *regs, unsigned mask)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scratch memory: where bytes for rewritten arguments are put.  It is mapped into the tracee for the purpose,
- * because there is no memory of its own that is free for sure: below the stack pointer other things lie (thread
- * and goroutine stacks are small, signal stacks too).
+ * Scratch memory: where bytes for rewritten arguments are put.  It is mapped into the tracee for
+ * the purpose, because there is no memory of its own that is free for sure: below the stack
+ * pointer other things lie (thread and goroutine stacks are small, signal stacks too).
  */
 #include "config.h"
 
@@ -35,8 +35,9 @@ struct mm *mm_share(struct mm *mm, bool suspended)
 }
 
 /*
- * A region that another thread maps after the fork, but before we hear of it, is not in the child.  So the copy
- * of a space with threads starts with nothing; what is mapped there is found by nobody and costs nothing.
+ * A region that another thread maps after the fork, but before we hear of it, is not in the
+ * child.  So the copy of a space with threads starts with nothing; what is mapped there is found
+ * by nobody and costs nothing.
  */
 struct mm *mm_fork(const struct mm *mm)
 {
@@ -188,7 +189,8 @@ void scratch_release(struct task *t)
 	}
 }
 
-/* The common case gets slots for many threads; a large request a region of its own, kept for the next one. */
+/* The common case gets slots for many threads; a large request a region of its own, kept for the
+ * next one. */
 size_t scratch_map_size(const struct task *t)
 {
 	size_t size = SCRATCH_SLOT * FIRST_SLOTS;

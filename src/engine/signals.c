@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signals to this process.  Whoever started it takes it for the command:
- *   - what the terminal sends goes to the whole process group, so the command has its own copy: ignored;
- *   - what is sent by kill(2) to this process alone is passed on.  If it was sent to the group the command gets a
- *     copy as well, which is seen on its way to it: one signal is not made two;
- *   - when the command is stopped by job control this process stops too, so that the shell learns of it.
+ *   - what the terminal sends goes to the whole process group, so the command has its own copy:
+ *   ignored;
+ *   - what is sent by kill(2) to this process alone is passed on.  If it was sent to the group
+ *     the command gets a copy as well, which is seen on its way to it: one signal is not made
+ *     two;
+ *   - when the command is stopped by job control this process stops too, so that the shell learns
+ *   of it.
  */
 #include "config.h"
 
@@ -51,7 +54,8 @@ static bool recent(const struct timespec *then)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / MS < WINDOW_MS * 2;
+	return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / MS <
+	       WINDOW_MS * 2;
 }
 
 static void flush(void)
@@ -87,7 +91,8 @@ static void handler(int sig, siginfo_t *si, void *uc)
 	else if (si->si_code <= 0)
 		queue(sig, si->si_pid);
 	else if (sig_state.command && (sig == SIGALRM || (sig == SIGHUP && getsid(0) == getpid())))
-		/* alarm(2) before exec; the terminal tells only the session's leader that it hung up */
+		/* alarm(2) before exec; the terminal tells only the session's leader that it hung
+		 * up */
 		kill(sig_state.command, sig);
 	errno = saved_errno;
 }
@@ -100,7 +105,8 @@ static void set(int sig, struct sigaction sa)
 
 void signals_start(pid_t command)
 {
-	const struct sigaction handle = { .sa_flags = SA_SIGINFO | SA_RESTART, .sa_sigaction = handler };
+	const struct sigaction handle = { .sa_flags = SA_SIGINFO | SA_RESTART,
+					  .sa_sigaction = handler };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN }, dfl = { .sa_handler = SIG_DFL };
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = timer_signal() };
 
@@ -176,7 +182,8 @@ static bool has_news(pid_t pid)
 	for (int i = 0; i < 3; i++) {
 		const struct timespec ms = { .tv_nsec = MS };
 
-		if (waitid(P_PID, (id_t)pid, &si, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+		if (waitid(P_PID, (id_t)pid, &si,
+			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
 		    si.si_pid == pid)
 			return true;
 		nanosleep(&ms, NULL);
@@ -185,9 +192,10 @@ static bool has_news(pid_t pid)
 }
 
 /*
- * Only the command itself and only in our process group: a shell inside the session makes groups of its own for what
- * it runs.  SIGSTOP is no terminal's signal; some programs send it to themselves when the user presses ^Z, and then
- * they are in the foreground.  Elsewhere somebody inside may mean to send SIGCONT, who needs us awake.
+ * Only the command itself and only in our process group: a shell inside the session makes groups
+ * of its own for what it runs.  SIGSTOP is no terminal's signal; some programs send it to
+ * themselves when the user presses ^Z, and then they are in the foreground.  Elsewhere somebody
+ * inside may mean to send SIGCONT, who needs us awake.
  */
 void signals_group_stop(struct task *t, int sig)
 {

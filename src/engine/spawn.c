@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The new process.  It waits until it is traced, then puts itself under the filter and executes the command; that
- * execve is the first call which the callbacks see.
+ * The new process.  It waits until it is traced, then puts itself under the filter and executes
+ * the command; that execve is the first call which the callbacks see.
  */
 #include "config.h"
 

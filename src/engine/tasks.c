@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tasks of the command.  A child is heard of twice, in any order: by its creator's event and by its own first
- * stop.  Whichever comes first makes the struct; callbacks learn of the child, and it runs, when both have come.
+ * The tasks of the command.  A child is heard of twice, in any order: by its creator's event and
+ * by its own first stop.  Whichever comes first makes the struct; callbacks learn of the child,
+ * and it runs, when both have come.
  */
 #include "config.h"
 
@@ -81,8 +82,9 @@ void task_announce(struct task *t, struct task *parent, uint64_t flags)
 		t->t.tgid = parent->t.tgid;
 	t->mm = mm_for_child(parent, flags);
 	if (t->mm)
-		r = e->cb.task_new ? e->cb.task_new(&t->t, parent ? &parent->t : NULL, flags, e->cb.ctx)
-				   : 0;
+		r = e->cb.task_new
+			    ? e->cb.task_new(&t->t, parent ? &parent->t : NULL, flags, e->cb.ctx)
+			    : 0;
 	if (r == 0)
 		return;
 	/* Nobody would know what its calls mean. */
@@ -136,7 +138,8 @@ static bool process_lives(struct engine *e, pid_t tgid)
 {
 	for (unsigned i = 0; i < TASK_HASH; i++)
 		for (struct task *t = e->hash[i]; t; t = t->next)
-			if (t->t.tgid == tgid && (t->state == TASK_LIVE || t->state == TASK_ANNOUNCED))
+			if (t->t.tgid == tgid &&
+			    (t->state == TASK_LIVE || t->state == TASK_ANNOUNCED))
 				return true;
 	return false;
 }
@@ -162,9 +165,10 @@ static pid_t status_pid(pid_t tid, const char *key)
 }
 
 /*
- * A creator that is killed inside clone reports nothing; its child has been traced from the start and waits at its
- * first stop.  Only called when no event is left to be read, so an event can be expected only from a creator that
- * lives: the child's parent (this process is the parent after CLONE_PARENT) or its own process for a thread.
+ * A creator that is killed inside clone reports nothing; its child has been traced from the start
+ * and waits at its first stop.  Only called when no event is left to be read, so an event can be
+ * expected only from a creator that lives: the child's parent (this process is the parent after
+ * CLONE_PARENT) or its own process for a thread.
  */
 bool task_adopt_orphans(struct engine *e)
 {

@@ -40,15 +40,16 @@ static int open_layer(struct layer *l, const char *path, const char *what, const
 	int r = layer_init(l, path);
 
 	if (r == -ENOENT)
-		return fail(rep, r, "%s directory %s does not exist; create it or correct the path", what, path);
+		return fail(rep, r, "%s directory %s does not exist; create it or correct the path",
+			    what, path);
 	if (r == -ENOTDIR)
 		return fail(rep, r, "%s %s is not a directory; give a directory", what, path);
 	if (r < 0)
 		return fail(rep, r, "cannot open %s directory %s: %s", what, path, strerror(-r));
 	_cleanup_fd_ int fd = open_dir(l->fd, ".");
 	if (fd < 0)
-		return fail(rep, fd, "%s directory %s cannot be read (%s); check its permissions", what,
-			    path, strerror(-fd));
+		return fail(rep, fd, "%s directory %s cannot be read (%s); check its permissions",
+			    what, path, strerror(-fd));
 	return 0;
 }
 
@@ -58,11 +59,14 @@ static int check_upper(const struct layer *l, const struct report *rep)
 	int r = (int)x_ret(fstatvfs(l->fd, &sv));
 
 	if (r == 0 && (sv.f_flag & ST_RDONLY))
-		return fail(rep, -EROFS, "upper directory %s is on a read-only file system; give one that "
-			    "can be written, or none for a read-only view", shown(l));
+		return fail(rep, -EROFS,
+			    "upper directory %s is on a read-only file system; give one that "
+			    "can be written, or none for a read-only view",
+			    shown(l));
 	r = (int)x_ret(faccessat(l->fd, ".", W_OK | X_OK, AT_EACCESS));
 	if (r < 0)
-		return fail(rep, r, "upper directory %s cannot be written (%s); check its permissions",
+		return fail(rep, r,
+			    "upper directory %s cannot be written (%s); check its permissions",
 			    shown(l), strerror(-r));
 	return 0;
 }
@@ -81,17 +85,18 @@ static int check_same(const struct place *a, const struct place *b, const struct
 	if (a->lower && b->lower)
 		return fail(rep, -EINVAL, "lower directory %s is given twice (%s); give it once",
 			    shown(a->l), shown(b->l));
-	return fail(rep, -EINVAL, "%s directory %s is the %s directory as well; give two directories",
-		    a->what, shown(a->l), b->what);
+	return fail(rep, -EINVAL,
+		    "%s directory %s is the %s directory as well; give two directories", a->what,
+		    shown(a->l), b->what);
 }
 
 /*
- * Is inner below outer?  As the kernel does it, only within one file system: a file system that is mounted
- * in a layer is no part of it.  The host's root as a lower is let through: it holds everything, the upper
- * included, and is_our_own() keeps that out of the view.
+ * Is inner below outer?  As the kernel does it, only within one file system: a file system that is
+ * mounted in a layer is no part of it.  The host's root as a lower is let through: it holds
+ * everything, the upper included, and is_our_own() keeps that out of the view.
  */
-static int check_above(struct overlay *ov, const struct place *inner, const struct place *all, unsigned n,
-		       const struct report *rep)
+static int check_above(struct overlay *ov, const struct place *inner, const struct place *all,
+		       unsigned n, const struct report *rep)
 {
 	_cleanup_fd_ int fd = x_openat(inner->l->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	dev_t dev = inner->l->dev;
@@ -108,9 +113,10 @@ static int check_above(struct overlay *ov, const struct place *inner, const stru
 				ov->nested = true;
 			if (crossed || (all[i].lower && !*all[i].l->path))
 				continue;
-			return fail(rep, -ELOOP, "%s directory %s lies inside the %s directory %s; give "
-				    "directories that do not overlap", inner->what, shown(inner->l),
-				    all[i].what, shown(all[i].l));
+			return fail(rep, -ELOOP,
+				    "%s directory %s lies inside the %s directory %s; give "
+				    "directories that do not overlap",
+				    inner->what, shown(inner->l), all[i].what, shown(all[i].l));
 		}
 		dev = st.st_dev;
 		ino = st.st_ino;
@@ -158,7 +164,8 @@ int check_layers(struct overlay *ov, const struct overlay_config *cfg, char *why
 	if (!cfg->nlower)
 		return fail(&rep, -EINVAL, "no lower directory is given; give at least one");
 	if (cfg->nlower > LOWER_MAX)
-		return fail(&rep, -EINVAL, "%u lower directories are given, %d are possible; merge some",
+		return fail(&rep, -EINVAL,
+			    "%u lower directories are given, %d are possible; merge some",
 			    cfg->nlower, LOWER_MAX);
 	if (cfg->upper)
 		r = open_layer(&ov->layer[0], cfg->upper, "upper", &rep);
@@ -175,8 +182,8 @@ int check_layers(struct overlay *ov, const struct overlay_config *cfg, char *why
 
 /* --- which dialect does an upper use? --------------------------------------------------------- */
 
-/* A later one decides: .wh. names in an upper of devices are rare, devices beside .wh. names are what
- * happens where mknod() was allowed only sometimes, and that dialect reads both. */
+/* A later one decides: .wh. names in an upper of devices are rare, devices beside .wh. names are
+ * what happens where mknod() was allowed only sometimes, and that dialect reads both. */
 enum { SCAN_NOTHING, SCAN_CHARDEV, SCAN_PREFIX };
 
 static bool has_opaque_file(int fd, const char *name)

@@ -75,8 +75,8 @@ static int attr_check(const char *name, struct error_context *ec)
 /* The kernel's ovl_must_copy_xattr(). */
 static bool must_copy(const char *name)
 {
-	return !strcmp(name, "system.posix_acl_access") || !strcmp(name, "system.posix_acl_default") ||
-	       !strncmp(name, "security.", 9);
+	return !strcmp(name, "system.posix_acl_access") ||
+	       !strcmp(name, "system.posix_acl_default") || !strncmp(name, "security.", 9);
 }
 
 static void attr_error(struct error_context *ec, const char *fmt, ...)
@@ -87,7 +87,8 @@ static void attr_error(struct error_context *ec, const char *fmt, ...)
 	(void)fmt;
 	/* EPERM: a name that takes a privilege, as the owner does. */
 	if (e == EPERM || (e == EOPNOTSUPP && !(a->name && must_copy(a->name)))) {
-		debug("copy-up: attribute %s is not copied: %s", a->name ? a->name : "?", strerror(e));
+		debug("copy-up: attribute %s is not copied: %s", a->name ? a->name : "?",
+		      strerror(e));
 		return;
 	}
 	if (!a->hard)
@@ -119,8 +120,8 @@ static int chown_any(int ddir, const char *dname, int out, uid_t uid, gid_t gid)
 }
 
 /*
- * Where fuss may not give files away they stay its own; that is no error, but then a set-id bit would
- * lend somebody else's identity and goes, as with cp -p.
+ * Where fuss may not give files away they stay its own; that is no error, but then a set-id bit
+ * would lend somebody else's identity and goes, as with cp -p.
  */
 static mode_t copy_owner(struct overlay *ov, int ddir, const char *dname, int out,
 			 const struct statx *st)
@@ -140,8 +141,8 @@ static mode_t copy_owner(struct overlay *ov, int ddir, const char *dname, int ou
 }
 
 /* out is a descriptor of the new object or -1: then ddir/dname names it.  in the same for src. */
-int copy_attrs(struct overlay *ov, const struct loc *src, int in, int ddir, const char *dname, int out,
-	       const struct statx *st)
+int copy_attrs(struct overlay *ov, const struct loc *src, int in, int ddir, const char *dname,
+	       int out, const struct statx *st)
 {
 	/* chown drops set-id bits and file capabilities: first. */
 	mode_t mode = copy_owner(ov, ddir, dname, out, st);

@@ -48,8 +48,8 @@ static void progress(struct copy *c, off_t done)
 		return;
 	c->last = now;
 	c->shown = true;
-	int n = snprintf(line, sizeof(line), "\r\033[Kfuss: copying %.80s: %lld of %lld MB", c->what,
-			 (long long)done >> 20, (long long)c->size >> 20);
+	int n = snprintf(line, sizeof(line), "\r\033[Kfuss: copying %.80s: %lld of %lld MB",
+			 c->what, (long long)done >> 20, (long long)c->size >> 20);
 	if (write(c->tty, line, (size_t)n) < 0)
 		c->tty = -1;
 }
@@ -100,7 +100,8 @@ static ssize_t copy_some(struct copy *c, off_t off, size_t n)
 {
 	if (!c->by_hand) {
 		off_t in = off, out = off;
-		ssize_t got = x_ret(copy_file_range(c->in, &in, c->out, &out, n < CHUNK ? n : CHUNK, 0));
+		size_t len = n < CHUNK ? n : CHUNK;
+		ssize_t got = x_ret(copy_file_range(c->in, &in, c->out, &out, len, 0));
 
 		if (got > 0)
 			return got;

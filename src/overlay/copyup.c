@@ -2,9 +2,9 @@
 /*
  * Copy-up: an object of a lower becomes one of the upper, and nobody can tell.
  *
- * Everything is made out of sight (an unnamed file, or an object in the work directory), complete with
- * metadata, and shown by one link or rename.  Data is synced before that, as the kernel does it: after
- * a power failure the upper must not hold an empty file where a full one was.
+ * Everything is made out of sight (an unnamed file, or an object in the work directory), complete
+ * with metadata, and shown by one link or rename.  Data is synced before that, as the kernel does
+ * it: after a power failure the upper must not hold an empty file where a full one was.
  */
 #include "config.h"
 
@@ -116,8 +116,8 @@ int copyup_build(struct overlay *ov, const struct loc *src, const struct statx *
 }
 
 /* An unnamed file, then a link.  -EOPNOTSUPP: not here. */
-static int copyup_tmpfile(struct overlay *ov, const struct loc *src, const struct statx *st, bool trunc,
-			  int work, int fd, const char *name)
+static int copyup_tmpfile(struct overlay *ov, const struct loc *src, const struct statx *st,
+			  bool trunc, int work, int fd, const char *name)
 {
 	char path[XATTR_PATH_MAX];
 	_cleanup_fd_ int in = open_source(src);
@@ -141,8 +141,8 @@ static int copyup_tmpfile(struct overlay *ov, const struct loc *src, const struc
 	return r == -ENOENT || r == -EXDEV || r == -EPERM ? -EOPNOTSUPP : r;
 }
 
-static int copyup_named(struct overlay *ov, const struct loc *src, const struct statx *st, bool trunc,
-			int work, int fd, const char *name)
+static int copyup_named(struct overlay *ov, const struct loc *src, const struct statx *st,
+			bool trunc, int work, int fd, const char *name)
 {
 	char tmp[WORK_NAME_MAX];
 
@@ -161,8 +161,8 @@ static int copyup_named(struct overlay *ov, const struct loc *src, const struct 
 	return r;
 }
 
-static int copyup_object(struct overlay *ov, const struct loc *src, const struct statx *st, bool trunc,
-			 int fd, const char *name)
+static int copyup_object(struct overlay *ov, const struct loc *src, const struct statx *st,
+			 bool trunc, int fd, const char *name)
 {
 	int r = -EOPNOTSUPP, work = work_fd(ov);
 
@@ -207,8 +207,8 @@ static int copyup_one(struct node *n, bool trunc)
 		return r;
 	/* Hard links below are split: the other names keep the number. */
 	bool split = !S_ISDIR(st.stx_mode) && st.stx_nlink > 1;
-	return node_set_upper(n, &made, split ? identity_ino(ov->id, statx_dev(&made), made.stx_ino) :
-						n->ino);
+	uint64_t ino = split ? identity_ino(ov->id, statx_dev(&made), made.stx_ino) : n->ino;
+	return node_set_upper(n, &made, ino);
 }
 
 int copyup(struct node *n, bool trunc)

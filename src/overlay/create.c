@@ -2,9 +2,9 @@
 /*
  * New objects.
  *
- * Where nothing is in the way and the owner comes out right the object is made in its place, under the
- * caller's umask: mode, set-gid group and ACLs are the kernel's own doing.  Else it is made in the work
- * directory, given what it needs, and placed in one step.
+ * Where nothing is in the way and the owner comes out right the object is made in its place, under
+ * the caller's umask: mode, set-gid group and ACLs are the kernel's own doing.  Else it is made in
+ * the work directory, given what it needs, and placed in one step.
  */
 #include "config.h"
 
@@ -143,7 +143,7 @@ static int finish_and_place(const struct making *m, int fd, const char *tmp)
 	return r;
 }
 
-/* A default ACL is applied by the kernel, in a directory of the work directory that has the same. */
+/* A default ACL is applied by the kernel: in a directory of the work directory with the same. */
 static int make_with_acl(const struct making *m, const char *tmp, const void *acl, size_t len)
 {
 	char path[XATTR_PATH_MAX];
@@ -215,7 +215,9 @@ static int making_init(struct making *m)
 int ovl_create(struct vnode *dir, const char *name, const struct vfs_create *how,
 	       const struct cred *c, struct vnode **ret)
 {
-	struct making m = { .ov = ovl_of(dir), .dir = node_of(dir), .name = name, .how = how, .cred = c };
+	struct making m = {
+		.ov = ovl_of(dir), .dir = node_of(dir), .name = name, .how = how, .cred = c
+	};
 	struct vnode *vn;
 	int r = ovl_lookup(dir, name, &vn);
 
@@ -235,7 +237,8 @@ int ovl_create(struct vnode *dir, const char *name, const struct vfs_create *how
 	return r < 0 ? r : place_new(m.dir, name, ret);
 }
 
-int ovl_create_path(struct vnode *dir, const char *name, const struct cred *c, char *buf, size_t size)
+int ovl_create_path(struct vnode *dir, const char *name, const struct cred *c, char *buf,
+		    size_t size)
 {
 	struct node *d = node_of(dir);
 	int r = create_check(d, name, c);

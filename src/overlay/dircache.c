@@ -38,7 +38,9 @@ int dircache_new(struct dircache **ret)
 	/* A quarter: the engine and the work of one call need descriptors, too. */
 	getrlimit(RLIMIT_NOFILE, &rl);
 	rlim_t quarter = rl.rlim_cur / 4;
-	c->cap = quarter > CACHE_MAX ? CACHE_MAX : quarter < CACHE_MIN ? CACHE_MIN : (uint32_t)quarter;
+	c->cap = quarter > CACHE_MAX ? CACHE_MAX : (uint32_t)quarter;
+	if (c->cap < CACHE_MIN)
+		c->cap = CACHE_MIN;
 	c->nbucket = 16;
 	while (c->nbucket < c->cap * 2)
 		c->nbucket *= 2;

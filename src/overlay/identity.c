@@ -2,10 +2,10 @@
 /*
  * st_dev and st_ino of the view.
  *
- * One st_dev for everything.  st_ino is the real number where all layers are on one file system, as with
- * the kernel; numbers of a second, third … file system carry its index in the upper bits (the kernel's
- * xino).  A copied-up object keeps the number that it had below: kept in memory by its upper inode, and
- * by its time of birth, because inode numbers are used again.
+ * One st_dev for everything.  st_ino is the real number where all layers are on one file system, as
+ * with the kernel; numbers of a second, third … file system carry its index in the upper bits (the
+ * kernel's xino).  A copied-up object keeps the number that it had below: kept in memory by its
+ * upper inode, and by its time of birth, because inode numbers are used again.
  */
 #include "config.h"
 

@@ -5,7 +5,8 @@
 #include "overlay/whiteout.h"
 #include "vfs/perm.h"
 
-static int link_place(struct node *dir, int fd, const char *name, int sfd, const char *sname, int flags)
+static int link_place(struct node *dir, int fd, const char *name, int sfd, const char *sname,
+		      int flags)
 {
 	struct overlay *ov = ovl_of(&dir->vn);
 	char tmp[WORK_NAME_MAX];

@@ -130,8 +130,10 @@ static int lock_upper(struct overlay *ov, char *why, size_t size)
 		return ov->lock;
 	int r = (int)x_ret(flock(ov->lock, LOCK_EX | LOCK_NB));
 	if (r == -EWOULDBLOCK) {
-		snprintf(why, size, "upper directory %s is in use by another fuss; wait for it or give "
-			 "another upper directory", ov->layer[0].path);
+		snprintf(why, size,
+			 "upper directory %s is in use by another fuss; wait for it or give "
+			 "another upper directory",
+			 ov->layer[0].path);
 		return -EBUSY;
 	}
 	/* Some network file systems cannot lock a directory. */
@@ -140,7 +142,8 @@ static int lock_upper(struct overlay *ov, char *why, size_t size)
 	return 0;
 }
 
-static int set_up_writing(struct overlay *ov, const struct overlay_config *cfg, char *why, size_t size)
+static int set_up_writing(struct overlay *ov, const struct overlay_config *cfg, char *why,
+			  size_t size)
 {
 	uint64_t caps = own_caps();
 	int r = lock_upper(ov, why, size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The union of directories: vfs.h over layers in the format of kernel overlayfs and fuse-overlayfs. */
+/* The union of directories: vfs.h over layers in the format of kernel overlayfs and fuse-overlayfs.
+ */
 #ifndef FUSS_OVERLAY_OVERLAY_H
 #define FUSS_OVERLAY_OVERLAY_H
 
@@ -11,7 +12,7 @@ struct overlay_config {
 	const char *upper;	    /* absolute; NULL: read-only view */
 	const char *const *lower;   /* absolute, top-most first */
 	unsigned nlower;
-	const char *work;	    /* absolute; NULL: a private directory beside upper, when needed */
+	const char *work; /* absolute; NULL: a private directory beside upper, when needed */
 	enum overlay_dialect dialect;
 	int userxattr;		    /* 1: marks under user., 0: trusted., -1: by privilege */
 };

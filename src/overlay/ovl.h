@@ -2,9 +2,9 @@
 /*
  * The overlay's own structures, shared by the files of this directory.
  *
- * Layer 0 is the upper, 1.. are the lowers, top-most first.  An object of the upper is always at the
- * upper's root + its virtual path, so it is found through its parent and name; an object of a lower is
- * at the path that the look-up found (a struct ref), whatever happens to the names above it.
+ * Layer 0 is the upper, 1.. are the lowers, top-most first.  An object of the upper is always at
+ * the upper's root + its virtual path, so it is found through its parent and name; an object of a
+ * lower is at the path that the look-up found (a struct ref), whatever is renamed above it.
  *
  * Real objects are reached by a directory descriptor (O_PATH, opened below the layer's root without
  * following a symlink) and a name, never by a path string.
@@ -53,8 +53,8 @@ struct node {
 	signed char upper_xwh;
 	dev_t udev; /* if upper: the real object */
 	ino_t uino;
-	/* A directory: all that merge, top-most first.  Else: the one that is shown if it is not in the
-	 * upper.  Immutable apart from the descriptors that are cached for it. */
+	/* A directory: all that merge, top-most first.  Else: the one that is shown if it is not in
+	 * the upper.  Immutable apart from the descriptors that are cached for it. */
 	unsigned nlower;
 	struct ref *lower;
 	uint64_t ino; /* st_ino of the view */
@@ -78,7 +78,7 @@ void loc_close(struct loc *l);
 #define _cleanup_loc_ __attribute__((cleanup(loc_close)))
 #define LOC_NONE { .fd = -1 }
 
-/* --- dircache.c: a bounded number of directory descriptors ------------------------------------- */
+/* --- dircache.c: a bounded number of directory descriptors ---------- */
 
 struct dircache;
 int dircache_new(struct dircache **ret);
@@ -87,7 +87,7 @@ int dircache_get(struct dircache *c, const struct node *n, unsigned layer); /* -
 void dircache_put(struct dircache *c, const struct node *n, unsigned layer, int fd); /* takes fd */
 void dircache_drop(struct dircache *c, const struct node *n, unsigned layer);
 
-/* --- identity.c -------------------------------------------------------------------------------- */
+/* --- identity.c ---------- */
 
 /* Device numbers of the layers, and origins: upper inode -> the number it had as a lower one. */
 struct identity;
@@ -102,7 +102,7 @@ uint64_t identity_find(struct identity *id, const struct statx *real);
 bool identity_known(struct identity *id, dev_t dev, ino_t ino);
 dev_t statx_dev(const struct statx *stx);
 
-/* --- the file system --------------------------------------------------------------------------- */
+/* --- the file system ---------- */
 
 #define NPIN 16
 
@@ -128,7 +128,7 @@ struct overlay {
 	int work;	 /* -1: not made yet */
 	unsigned workseq;
 	bool no_share;	  /* marks cannot be links of one */
-	/* Directories that must not show up in a lower (the host's root): upper and work's parent. */
+	/* Directories that must not show up in a lower (the host's root): the upper and work. */
 	bool nested;
 	struct identity *id;
 	struct dircache *dirs;
@@ -154,7 +154,8 @@ int open_dir(int fd, const char *name);
 char *path_join(const char *dir, const char *name);
 
 /* node.c */
-int node_new(struct overlay *ov, struct node *dir, const char *name, mode_t type, struct node **ret);
+int node_new(struct overlay *ov, struct node *dir, const char *name, mode_t type,
+	     struct node **ret);
 void node_free(struct node *n);
 void node_clear_lower(struct node *n);
 int node_dirfd(struct node *n, unsigned layer); /* borrowed */
@@ -210,8 +211,8 @@ int copyup_build(struct overlay *ov, const struct loc *src, const struct statx *
 /* copydata.c */
 int copy_data(int in, int out, off_t size, const char *what);
 /* copyattr.c */
-int copy_attrs(struct overlay *ov, const struct loc *src, int in, int ddir, const char *dname, int out,
-	       const struct statx *st);
+int copy_attrs(struct overlay *ov, const struct loc *src, int in, int ddir, const char *dname,
+	       int out, const struct statx *st);
 int copy_times(int fd, const char *name, const struct statx *st);
 int chmod_at(int fd, const char *name, mode_t mode);
 
@@ -219,8 +220,10 @@ int chmod_at(int fd, const char *name, mode_t mode);
 int tree_complete(struct node *n);
 
 /* place.c: from the work directory into the view */
-int place(struct node *dir, int fromfd, const char *from, int fd, const char *name, mode_t type, int way);
-/* Owner's write permission on a directory of ours for a moment, where fuss needs it: the mode to give back. */
+int place(struct node *dir, int fromfd, const char *from, int fd, const char *name, mode_t type,
+	  int way);
+/* Owner's write permission on a directory of ours for a moment, where fuss needs it: the mode to
+ * give back. */
 #define LEND_NONE ((mode_t)-1)
 mode_t lend_write(struct overlay *ov, int fd, const char *name);
 void lend_end(int fd, const char *name, mode_t lent);
@@ -234,7 +237,8 @@ bool check_prefix_dialect(struct overlay *ov, enum overlay_dialect want);
 /* create.c */
 int ovl_create(struct vnode *dir, const char *name, const struct vfs_create *how,
 	       const struct cred *c, struct vnode **ret);
-int ovl_create_path(struct vnode *dir, const char *name, const struct cred *c, char *buf, size_t size);
+int ovl_create_path(struct vnode *dir, const char *name, const struct cred *c, char *buf,
+		    size_t size);
 int ovl_tmpfile_path(struct vnode *dir, const struct cred *c, char *buf, size_t size);
 int create_check(struct node *dir, const char *name, const struct cred *c);
 

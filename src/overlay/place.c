@@ -34,7 +34,8 @@ static int over_whiteout(int fromfd, const char *from, int fd, const char *name,
 	return r < 0 ? r : rename_noreplace(fromfd, from, fd, name);
 }
 
-int place(struct node *dir, int fromfd, const char *from, int fd, const char *name, mode_t type, int way)
+int place(struct node *dir, int fromfd, const char *from, int fd, const char *name, mode_t type,
+	  int way)
 {
 	int r;
 
@@ -49,9 +50,9 @@ int place(struct node *dir, int fromfd, const char *from, int fd, const char *na
 }
 
 /*
- * A directory that cannot be written cannot change its parent (.. is a part of it), and nothing can be put
- * into it: a rule that does not hold for the kernel's overlayfs, which acts as the mounter.  Without
- * CAP_DAC_OVERRIDE the owner's bits are lent for the time being.
+ * A directory that cannot be written cannot change its parent (.. is a part of it), and nothing can
+ * be put into it: a rule that does not hold for the kernel's overlayfs, which acts as the mounter.
+ * Without CAP_DAC_OVERRIDE the owner's bits are lent for the time being.
  */
 mode_t lend_write(struct overlay *ov, int fd, const char *name)
 {

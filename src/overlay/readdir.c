@@ -2,10 +2,10 @@
 /*
  * Merged listings with positions that last.
  *
- * A directory's listing is a vector of entries in the order of their positions, with a hash by name.
- * Reading from the start reads the layers again: names that stay keep their position, new ones get the
- * next, those that went are taken out.  Positions are never used twice, so a stream that is half-way
- * through keeps its place whatever others read.
+ * A directory's listing is a vector of entries in the order of their positions, with a hash by
+ * name. Reading from the start reads the layers again: names that stay keep their position, new
+ * ones get the next, those that went are taken out.  Positions are never used twice, so a stream
+ * that is half-way through keeps its place whatever others read.
  */
 #include "config.h"
 
@@ -157,7 +157,8 @@ static unsigned char type_of_mode(mode_t mode)
 }
 
 /* What a directory entry of a layer is; types that need a look get one. */
-static int scan_stat(const struct scan *s, const struct dirent *d, unsigned char *type, bool *hidden)
+static int scan_stat(const struct scan *s, const struct dirent *d, unsigned char *type,
+		     bool *hidden)
 {
 	struct stat st;
 
@@ -174,7 +175,8 @@ static int scan_stat(const struct scan *s, const struct dirent *d, unsigned char
 }
 
 /* Enters a name that this layer shows or hides, unless a layer above decided already. */
-static int scan_enter(struct scan *s, const char *name, unsigned char type, uint64_t ino, bool hidden)
+static int scan_enter(struct scan *s, const char *name, unsigned char type, uint64_t ino,
+		      bool hidden)
 {
 	struct entry *e = listing_find(s->l, name);
 

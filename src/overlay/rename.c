@@ -2,8 +2,8 @@
 /*
  * rename(2): the checks of vfs_rename(), then one step.
  *
- * Both objects are brought wholly into the upper first (tree.c), which the view does not show; the rename
- * itself is then one of the upper, together with the whiteout that the old name may need.
+ * Both objects are brought wholly into the upper first (tree.c), which the view does not show; the
+ * rename itself is then one of the upper, together with the whiteout that the old name may need.
  */
 #include "config.h"
 
@@ -27,7 +27,8 @@ static bool same_inode(const struct node *a, const struct node *b)
 	if (a == b)
 		return true;
 	/* Hard links of a lower are objects of their own (index=off). */
-	return a->upper && b->upper && !S_ISDIR(a->vn.type) && a->udev == b->udev && a->uino == b->uino;
+	return a->upper && b->upper && !S_ISDIR(a->vn.type) && a->udev == b->udev &&
+	       a->uino == b->uino;
 }
 
 /* do_renameat2(), up to vfs_rename(). */
@@ -84,8 +85,8 @@ static int check_permissions(const struct renaming *m, const struct cred *c)
 }
 
 /* n, a directory that is wholly upper, must not merge with what lies below its new name. */
-static int make_opaque(struct renaming *m, struct node *n, int fd, const char *name, struct node *dir,
-		       const char *newname, bool *set)
+static int make_opaque(struct renaming *m, struct node *n, int fd, const char *name,
+		       struct node *dir, const char *newname, bool *set)
 {
 	bool lower_dir;
 
@@ -130,7 +131,8 @@ static int bring_up(struct renaming *m)
 	return r;
 }
 
-/* An upper directory that is empty in the view becomes empty on disk, so that it can be replaced. */
+/* An upper directory that is empty in the view becomes empty on disk, so that it can be replaced.
+ */
 static int clear_target(struct renaming *m)
 {
 	struct node *t = m->target;

@@ -2,10 +2,10 @@
 /*
  * A directory becomes wholly upper, so that it can be renamed as the upper's file system renames.
  *
- * The view does not change by it.  A part that only lowers hold is built in the work directory, marked
- * opaque and put where it is seen, in one step; where the upper holds a part already, what is missing
- * there is copied up piece by piece (objects that the upper holds stay the same inodes: tasks may have
- * them open), then the directory becomes opaque and its whiteouts go.
+ * The view does not change by it.  A part that only lowers hold is built in the work directory,
+ * marked opaque and put where it is seen, in one step; where the upper holds a part already, what
+ * is missing there is copied up piece by piece (objects that the upper holds stay the same inodes:
+ * tasks may have them open), then the directory becomes opaque and its whiteouts go.
  */
 #include "config.h"
 

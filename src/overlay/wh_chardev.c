@@ -71,8 +71,10 @@ static int chardev_probe(struct overlay *ov, char *why, size_t size)
 		x_unlinkat(fd, name, AT_REMOVEDIR);
 	}
 	if (r < 0)
-		snprintf(why, size, "cannot %s in the upper directory %s: %s; "
-			 "--whiteout=fileprefix works without", what, ov->layer[0].path, strerror(-r));
+		snprintf(why, size,
+			 "cannot %s in the upper directory %s: %s; "
+			 "--whiteout=fileprefix works without",
+			 what, ov->layer[0].path, strerror(-r));
 	return r;
 }
 

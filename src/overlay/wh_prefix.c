@@ -3,14 +3,16 @@
  * The dialect of fuse-overlayfs and OCI layers: an empty file .wh.NAME beside the name,
  * .wh..wh..opq in a directory and the xattr besides.
  *
- * .wh.NAME beside an existing NAME of the same layer hides only what is below: it can be made before the
- * object goes and removed after one came, and each change of the view is one system call.
+ * .wh.NAME beside an existing NAME of the same layer hides only what is below: it can be made
+ * before the object goes and removed after one came, and each change of the view is one system
+ * call.
  */
 #include "config.h"
 
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "overlay/whiteout.h"
 
 #define PREFIX_NAME_MAX (sizeof(PREFIX) + 256)
@@ -62,8 +64,10 @@ static int prefix_hide(struct overlay *ov, struct node *dir, int fd, const char 
 	int r = make_shared(ov, fd, wh);
 	bool made = r == 0;
 	/* A name of 252 bytes or more leaves no room for the prefix; devices are read as well. */
-	if (r == -ENAMETOOLONG)
-		return wh_chardev.hide(ov, dir, fd, name, what);
+	if (r == -ENAMETOOLONG) {
+		r = wh_chardev.hide(ov, dir, fd, name, what);
+		return r == -EPERM ? -ENAMETOOLONG : r;
+	}
 	if (r == -EEXIST)
 		r = 0;
 	if (r < 0 || what == HIDE_NOTHING)
@@ -156,12 +160,27 @@ static const char *const xattrs[] = {
 	"trusted.overlay.opaque", "user.fuseoverlayfs.opaque", "user.overlay.opaque",
 };
 
+/* A mark is not a change that anybody made: the directory keeps its times, as it does with an xattr. */
+static void keep_times(int fd, const char *name, const struct stat *was)
+{
+	const struct timespec ts[2] = { was->st_atim, was->st_mtim };
+
+	if (utimensat(fd, name, ts, AT_SYMLINK_NOFOLLOW) < 0)
+		debug("times of %s: %m", name);
+}
+
 static int prefix_set_opaque(struct overlay *ov, int fd, const char *name)
 {
 	char path[XATTR_PATH_MAX], file[256 + sizeof("/" PREFIX_OPAQUE)];
 
+	struct stat was;
+
 	snprintf(file, sizeof(file), "%s/" PREFIX_OPAQUE, name);
-	int r = make_shared(ov, fd, file);
+	int r = x_fstatat(fd, name, &was, AT_SYMLINK_NOFOLLOW);
+	if (r == 0)
+		r = make_shared(ov, fd, file);
+	if (r == 0)
+		keep_times(fd, name, &was);
 	if (r < 0 && r != -EEXIST)
 		return r;
 	/* The file is enough for whoever reads this dialect. */
@@ -181,8 +200,11 @@ static void prefix_clear_opaque(struct overlay *ov, int fd, const char *name)
 	fd_path(path, fd, name);
 	for (size_t i = 0; i < ARRAY_SIZE(xattrs); i++)
 		lremovexattr(path, xattrs[i]);
+	struct stat was;
+
 	snprintf(file, sizeof(file), "%s/" PREFIX_OPAQUE, name);
-	x_unlinkat(fd, file, 0);
+	if (x_fstatat(fd, name, &was, AT_SYMLINK_NOFOLLOW) == 0 && x_unlinkat(fd, file, 0) == 0)
+		keep_times(fd, name, &was);
 }
 
 const struct wh_ops wh_prefix = {

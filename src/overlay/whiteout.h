@@ -17,11 +17,12 @@ struct wh_ops {
 	const char *name;
 	/* Can it be written?  Tried in the work directory; the reason in why. */
 	int (*probe)(struct overlay *ov, char *why, size_t size);
-	/* Hides fd/name from the layers below.  HIDE_DIR: -ENOTEMPTY if it holds more than marks. */
+	/* Hides fd/name from the layers below.  HIDE_DIR: -ENOTEMPTY if it holds more than marks.
+	 */
 	int (*hide)(struct overlay *ov, struct node *dir, int fd, const char *name, int what);
 	/*
-	 * Renames an object of the upper.  hide: what the lowers hold under the old name stays hidden.
-	 * way: what is in the way at the new one (WAY_*; an object is replaced).
+	 * Renames an object of the upper.  hide: what the lowers hold under the old name stays
+	 * hidden. way: what is in the way at the new one (WAY_*; an object is replaced).
 	 */
 	int (*move)(struct overlay *ov, int ofd, const char *oname, int nfd, const char *nname,
 		    bool hide, int way, bool isdir);
@@ -32,8 +33,8 @@ struct wh_ops {
 extern const struct wh_ops wh_chardev, wh_prefix;
 
 /*
- * A mark at fd/name, made by make(): a link of one that is kept in the work directory, because a link costs a
- * tenth of an inode and rm -r needs many.  share is the name of the kept one.
+ * A mark at fd/name, made by make(): a link of one that is kept in the work directory, because a
+ * link costs a tenth of an inode and rm -r needs many.  share is the name of the kept one.
  */
 int wh_make(struct overlay *ov, int (*make)(int fd, const char *name), const char *share, int fd,
 	    const char *name);

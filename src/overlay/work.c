@@ -45,8 +45,8 @@ static bool writable(int fd)
 	return faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
 }
 
-/* The kernel leaves work/incompat/volatile in the work directory of a mount without syncs, and other
- * names there for features that a reader must know. */
+/* The kernel leaves work/incompat/volatile in the work directory of a mount without syncs, and
+ * other names there for features that a reader must know. */
 static int check_incompat(int fd, const char *work, char *why, size_t size)
 {
 	int r = x_openat(fd, "work/incompat", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -63,8 +63,10 @@ static int check_incompat(int fd, const char *work, char *why, size_t size)
 	while (r == 0 && (e = readdir(d))) {
 		if (e->d_name[0] == '.')
 			continue;
-		snprintf(why, size, "the upper directory was used by a mount with the feature \"%s\", "
-			 "which may have left it incomplete; if it is sound, remove %s/work/incompat",
+		snprintf(why, size,
+			 "the upper directory was used by a mount with the feature \"%s\", "
+			 "which may have left it incomplete; if it is sound, remove "
+			 "%s/work/incompat",
 			 e->d_name, work);
 		r = -EINVAL;
 	}
@@ -82,8 +84,10 @@ static int work_given(struct overlay *ov, const char *work, char *why, size_t si
 	}
 	ov->workparent = ov->worklock = r;
 	if (!same_mount(ov->workparent, ov->lock)) {
-		snprintf(why, size, "the work directory %s is not on the file system of the upper "
-			 "directory %s; give --workdir a directory beside it", work, ov->layer[0].path);
+		snprintf(why, size,
+			 "the work directory %s is not on the file system of the upper "
+			 "directory %s; give --workdir a directory beside it",
+			 work, ov->layer[0].path);
 		return -EXDEV;
 	}
 	if (!writable(ov->workparent)) {
@@ -118,8 +122,10 @@ static int work_beside(struct overlay *ov, char *why, size_t size)
 			r = -ENAMETOOLONG;
 	}
 	if (r < 0) {
-		snprintf(why, size, "no work directory can be made beside the upper directory %s (%s); "
-			 "give --workdir a directory on the same file system", upper, strerror(-r));
+		snprintf(why, size,
+			 "no work directory can be made beside the upper directory %s (%s); "
+			 "give --workdir a directory on the same file system",
+			 upper, strerror(-r));
 		return r;
 	}
 	ov->workprivate = true;
@@ -204,8 +210,8 @@ void work_name(struct overlay *ov, char buf[WORK_NAME_MAX])
 	snprintf(buf, WORK_NAME_MAX, "#%x", ++ov->workseq);
 }
 
-/* Empties a directory of the work directory; directories in it become its siblings first, so that no
- * depth is too deep.  Returns how many of them there were, or -errno. */
+/* Empties a directory of the work directory; directories in it become its siblings first, so that
+ * no depth is too deep.  Returns how many of them there were, or -errno. */
 static int work_flatten(struct overlay *ov, const char *name)
 {
 	char fresh[WORK_NAME_MAX];

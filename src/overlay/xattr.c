@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended attributes of the view.  Names of the format are hidden in both namespaces, because marks
- * are read in both.  As with the kernel they can be used all the same, so that overlay tools work inside:
- * overlay.X is stored as overlay.overlay.X.
+ * Extended attributes of the view.  Names of the format are hidden in both namespaces, because
+ * marks are read in both.  As with the kernel they can be used all the same, so that overlay tools
+ * work inside: overlay.X is stored as overlay.overlay.X.
  */
 #include "config.h"
 

@@ -261,6 +261,18 @@ static int jump_unknown(struct path_space *s, const struct resolve_request *q, s
 	return FILL_DONE;
 }
 
+/* A link that must not be followed, if it is there: it is looked up first. */
+static int refused_link(const char *text, const char *rest)
+{
+	char path[64];
+	struct stat st;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%.*s", (int)(rest - text), text);
+	r = x_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW);
+	return r == -ENOENT ? r : -ELOOP;
+}
+
 /* All that is left to walk is text, below /proc, with the number of a process in front. */
 static int walk_process(struct path_space *s, const struct resolve_request *q, struct resolve *w,
 			const char *text)
@@ -289,7 +301,7 @@ static int walk_process(struct path_space *s, const struct resolve_request *q, s
 		return FILL_DONE;
 	}
 	if (resolve_count_link(q, w) < 0 || q->flags & PATH_NO_MAGICLINKS)
-		return -ELOOP;
+		return refused_link(text, rest);
 	if (w->scoped)
 		return -EXDEV;
 	r = -ENOENT;
@@ -337,6 +349,9 @@ int host_magic(struct path_space *s, const struct resolve_request *q, struct res
 	const char *text;
 	int r;
 
+	/* An absolute path has crossed from "/" to /proc. */
+	if (q->flags & PATH_NO_XDEV && *q->path == '/')
+		return -EXDEV;
 	if (w->name[0] >= '0' && w->name[0] <= '9') {
 		if (w->len >= sizeof(prefix)) {
 			resolve_outside(w);

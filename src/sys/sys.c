@@ -39,8 +39,8 @@ const struct sys_row sys_table[SYS_NID] = {
 const uint32_t sys_fcntl_cmd[] = { F_GETFL, 0 };
 
 /*
- * What changes a file through a descriptor that need not be open for writing.  (FICLONE, EXT4_IOC_MOVE_EXT
- * and the like want one that is, so the file is in the upper layer already.)
+ * What changes a file through a descriptor that need not be open for writing.  (FICLONE,
+ * EXT4_IOC_MOVE_EXT and the like want one that is, so the file is in the upper layer already.)
  */
 const uint32_t sys_ioctl_cmd[] = {
 	FS_IOC_SETFLAGS,
@@ -78,7 +78,8 @@ int sys_arg(const struct sys_row *row, enum sys_role role)
 	return -1;
 }
 
-/* The numbers of each ABI, both ways.  The inverse holds number + 1: 0 says that the ABI lacks the call. */
+/* The numbers of each ABI, both ways.  The inverse holds number + 1: 0 says that the ABI lacks
+ * the call. */
 #define NR(name, nr) [nr] = SYS_ID_##name,
 static const uint16_t x86_64_id[] = {
 #include "arch/x86_64/nr.def"

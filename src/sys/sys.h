@@ -36,16 +36,16 @@ enum sys_class {
 	SYS_GETCWD,
 	SYS_EXEC,  /* execve execveat */
 	SYS_SOCK,  /* bind connect: sockaddr in an argument; sendto sendmsg sendmmsg */
-	SYS_SOCKNAME, /* getsockname getpeername accept accept4 recvfrom recvmsg …: PASS for now */
+	SYS_SOCKNAME, /* getsockname getpeername: the filter passes them */
 	SYS_REDIRECT, /* reads a path that may be ours, the kernel runs it: inotify_add_watch,
 		       * name_to_handle_at, fanotify_mark, swapon, acct, uselib, quotactl … */
 	SYS_MOUNT,    /* mount umount2 pivot_root chroot open_tree move_mount fspick mount_setattr
 		       * statmount …: on our paths refused with a reason, else run */
 	SYS_FCNTL,    /* F_GETFL only (the filter looks at the command) */
-	SYS_IOCTL,    /* FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FICLONE … on our descriptors (by command) */
+	SYS_IOCTL,    /* the commands of sys_ioctl_cmd only */
 	SYS_FILEATTR, /* file_getattr file_setattr */
-	SYS_CRED,     /* set*id, setgroups, capset, umask, unshare, setns, prctl(…): what we cached
-		       * about the task is forgotten afterwards; the call runs */
+	SYS_CRED,     /* set*id, setgroups, capset, umask, unshare, setns: what we cached about the
+		       * task is forgotten afterwards; the call runs */
 	SYS_NCLASS
 };
 
@@ -138,7 +138,8 @@ extern const uint32_t sys_fcntl_cmd[];
 extern const uint32_t sys_ioctl_cmd[];
 
 struct abi;
-/* The call behind a number: enum sys_id, SYS_ID_unknown for any number that the ABI does not have. */
+/* The call behind a number: enum sys_id, SYS_ID_unknown for any number that the ABI does not
+ * have. */
 unsigned sys_by_nr(const struct abi *abi, uint64_t nr);
 /* The number of a call, -1 where the ABI lacks it. */
 int sys_nr(const struct abi *abi, unsigned id);

@@ -31,7 +31,7 @@ int task_unmark_oflags(struct task *t, int fd, const struct task_fd *f)
 	return flags;
 }
 
-/* flags: of /proc/TID/fdinfo/N, for kernels without pidfd_getfd. */
+/* flags: of /proc/TID/fdinfo/N, O_CLOEXEC included. */
 static int fdinfo_flags(pid_t tid, int fd, int *ret)
 {
 	char path[64], buf[512];
@@ -50,8 +50,15 @@ static int fdinfo_flags(pid_t tid, int fd, int *ret)
 	p = strstr(buf, "flags:");
 	if (!p)
 		return -EIO;
-	*ret = (int)strtol(p + 6 + strspn(p + 6, " \t"), NULL, 8) & ~O_CLOEXEC;
+	*ret = (int)strtol(p + 6 + strspn(p + 6, " \t"), NULL, 8);
 	return 0;
+}
+
+bool task_fd_cloexec(struct task *t, int fd)
+{
+	int flags;
+
+	return fdinfo_flags(t->tid, fd, &flags) == 0 && (flags & O_CLOEXEC);
 }
 
 static int task_dup(struct task *t, int fd, struct task_fd *ret)
@@ -76,6 +83,7 @@ static int task_dup(struct task *t, int fd, struct task_fd *ret)
 	r = fdinfo_flags(t->tid, fd, &ret->flags);
 	if (r < 0)
 		return r;
+	ret->flags &= ~O_CLOEXEC;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)t->tid, fd);
 	r = x_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
 	if (r < 0)

@@ -96,6 +96,9 @@ void task_fd_put(struct task_fd *f);
  * in the upper layer; a lower file must never be reached that way. */
 bool task_fd_in_upper(struct task *t, int fd);
 
+/* FD_CLOEXEC of a task's descriptor. */
+bool task_fd_cloexec(struct task *t, int fd);
+
 /* File flags that mark a descriptor as opened through the view, see src/README. */
 int task_mark_oflags(int oflags);
 /* What F_GETFL shows of a descriptor of ours. */

@@ -2,9 +2,9 @@
 /*
  * The reference implementation of vfs.h: one directory, shown as it is.
  *
- * Read it to write your own.  The pattern of every operation that changes something: permission checks
- * with the caller's credentials, one system call on a directory descriptor and a name, bookkeeping (a
- * vnode made, killed or moved, which tells the observers).
+ * Read it to write your own.  The pattern of every operation that changes something: permission
+ * checks with the caller's credentials, one system call on a directory descriptor and a name,
+ * bookkeeping (a vnode made, killed or moved, which tells the observers).
  */
 #include "config.h"
 
@@ -61,7 +61,8 @@ static int open_dir(struct vnode *dir, int flags)
 
 	if (r < 0)
 		return r;
-	return x_openat(pass_of(dir)->fd, *path ? path : ".", flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	return x_openat(pass_of(dir)->fd, *path ? path : ".",
+			flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
 /* The directory that holds vn, and its name there. */
@@ -124,7 +125,8 @@ static int pass_getattr(struct vnode *vn, struct statx *ret)
 
 	if (fd < 0)
 		return fd;
-	return (int)x_ret(statx(fd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, ret));
+	return (int)x_ret(
+		statx(fd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, ret));
 }
 
 static int pass_readlink(struct vnode *vn, char *buf, size_t size)
@@ -283,7 +285,8 @@ static int rename_check(struct vnode *odir, struct vnode *vn, struct vnode *ndir
 }
 
 static int pass_rename(struct vnode *odir, const char *oname, struct vnode *vn, struct vnode *ndir,
-		       const char *nname, struct vnode *target, unsigned flags, const struct cred *c)
+		       const char *nname, struct vnode *target, unsigned flags,
+		       const struct cred *c)
 {
 	struct statx a, b;
 	int r = rename_check(odir, vn, ndir, target, flags, c);
@@ -308,7 +311,8 @@ static int pass_rename(struct vnode *odir, const char *oname, struct vnode *vn, 
 	return vnode_move(vn, ndir, nname);
 }
 
-/* Through a descriptor, because chmod(2) and truncate(2) would follow a symlink that came meanwhile. */
+/* Through a descriptor, because chmod(2) and truncate(2) would follow a symlink that came
+ * meanwhile. */
 static int set_mode_size(int dirfd, const char *name, const struct vfs_setattr *a)
 {
 	char path[32];
@@ -339,7 +343,8 @@ static int pass_setattr(struct vnode *vn, const struct vfs_setattr *a, const str
 		r = perm_setattr(vn, &st, &copy, c);
 	if (r == 0 && (a->mask & (VFS_UID | VFS_GID)))
 		r = (int)x_ret(fchownat(fd, name, a->mask & VFS_UID ? a->uid : (uid_t)-1,
-					a->mask & VFS_GID ? a->gid : (gid_t)-1, AT_SYMLINK_NOFOLLOW));
+					a->mask & VFS_GID ? a->gid : (gid_t)-1,
+					AT_SYMLINK_NOFOLLOW));
 	if (r == 0)
 		r = set_mode_size(fd, name, &copy);
 	if (r == 0 && (a->mask & (VFS_ATIME | VFS_MTIME))) {
@@ -389,8 +394,8 @@ static ssize_t pass_listxattr(struct vnode *vn, char *buf, size_t size, const st
 	return r < 0 ? r : x_ret(llistxattr(path, buf, size));
 }
 
-static int pass_setxattr(struct vnode *vn, const char *name, const void *val, size_t size, int flags,
-			 const struct cred *c)
+static int pass_setxattr(struct vnode *vn, const char *name, const void *val, size_t size,
+			 int flags, const struct cred *c)
 {
 	_cleanup_fd_ int fd = -1;
 	char path[NAME_MAX + 32];

@@ -37,7 +37,14 @@ static bool owner_or_capable(const struct statx *st, const struct cred *c)
 
 #define ACL_ACCESS "system.posix_acl_access"
 
-enum { ACL_USER_OBJ = 1, ACL_USER = 2, ACL_GROUP_OBJ = 4, ACL_GROUP = 8, ACL_MASK = 16, ACL_OTHER = 32 };
+enum {
+	ACL_USER_OBJ = 1,
+	ACL_USER = 2,
+	ACL_GROUP_OBJ = 4,
+	ACL_GROUP = 8,
+	ACL_MASK = 16,
+	ACL_OTHER = 32
+};
 
 struct acl_entry {
 	uint16_t tag, perm;

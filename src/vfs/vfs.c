@@ -103,7 +103,8 @@ static void leave(struct vnode *vn)
 	vn->parent = NULL;
 }
 
-int vnode_init(struct vnode *vn, struct vfs *fs, struct vnode *parent, const char *name, mode_t type)
+int vnode_init(struct vnode *vn, struct vfs *fs, struct vnode *parent, const char *name,
+	       mode_t type)
 {
 	int r = table_reserve(fs->children);
 

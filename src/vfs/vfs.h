@@ -40,6 +40,7 @@ struct vnode {
 	char *name;	      /* in parent; owned; "" for the root */
 	mode_t type;	      /* S_IFMT bits; does not change */
 	bool dead;	      /* unlinked or removed: no path leads here any more */
+	bool lent;	      /* call/: a tracee was given its lower file to read */
 	uint32_t cache_id;    /* the path module's handle, 0 = none */
 	/* vfs.c: the live vnodes in this directory, and this one's place among its siblings. */
 	struct vnode *child, *sibling, **link;

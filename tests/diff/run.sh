@@ -4,11 +4,12 @@
 # Compared are what it prints, its exit status, the merged tree at the end, the tree that a second run sees
 # and, with character devices as whiteouts, the upper directory.
 #
-# The first line of the script says what runs it: #!sysprobe (tests/prog/sysprobe.c), #!sh or #!python3.  More
-# such lines may follow:
+# The first line of the script says what runs it: #!sysprobe (tests/prog/sysprobe.c), #!sh or #!python3; or
+# #!random SEED COUNT, calls that random.awk makes up (FUSS_TEST_SEED is another seed).  More such lines may follow:
 #	#mount OPTIONS	of the kernel mount, instead of redirect_dir=off,xino=on
 #	#only root	an ordinary user cannot do this, or no mount of theirs can
 #	#upper differs	the upper directory may look otherwise
+#	#dirlinks differ	so may the link counts of directories: those that were renamed
 . "${srcdir:-.}/tests/tap.sh"
 
 script=${srcdir:-.}/tests/${1##*tests/}
@@ -97,7 +98,7 @@ interpreter() {
 inside='cd "$1" || exit 99; "$2" <"$3"; echo "exit status $?"; echo "--- tree"; "$4" "$5" "$1"; exit 0'
 
 body() {
-	local options only k f run flags=-t
+	local options only k f run input flags=-t
 	fresh
 	export TZ=UTC PYTHONDONTWRITEBYTECODE=1
 	only=$(directive only)
@@ -111,16 +112,26 @@ body() {
 	fi
 	# Without trusted.* the kernel cannot keep the identity of what it copies up; fuss can.
 	[ "$WHO" = root ] || { flags=-tn; export SYSPROBE_NO_IDS=1; }
+	[ "$(directive dirlinks)" != differ ] || export SYSPROBE_NO_DIR_LINKS=1
 	run=$(interpreter)
+	input=$script
+	# shellcheck disable=SC2046
+	set -- $(sed -n '1s/^#!random //p' "$script")
+	if [ $# = 2 ]; then
+		awk -v seed="${FUSS_TEST_SEED:-$1}" -v count="$2" -f "$srcdir/tests/diff/random.awk" >"$T/random"
+		input=$T/random
+		# Numbers of removed objects are given out again, by chance.
+		export SYSPROBE_NO_IDS=1
+	fi
 	k=$T/k f=$T/f
 	layers "$k"
 	layers "$f"
 	options=$(directive mount)
 	[ -n "$options" ] || options=$([ "$WHO" = root ] && echo redirect_dir=off,)xino=on
 	mounted kernel "$k/lower1:$k/lower2" "$k/upper" "$k/work" "$options" \
-		sh -c "$inside" sh "$M" "$run" "$script" "$(prog tree)" "$flags" >"$k.out" 2>&1
+		sh -c "$inside" sh "$M" "$run" "$input" "$(prog tree)" "$flags" >"$k.out" 2>&1
 	LOWER=$f/lower1:$f/lower2 U=$f/upper L=$f/lower1
-	view sh -c "$inside" sh "$M" "$run" "$script" "$(prog tree)" "$flags" >"$f.out" 2>&1
+	view sh -c "$inside" sh "$M" "$run" "$input" "$(prog tree)" "$flags" >"$f.out" 2>&1
 	is "the script gives the same" "$(sed '/^--- tree/,$d' "$f.out")" "$(sed '/^--- tree/,$d' "$k.out")"
 	is "the tree is the same" "$(sed '1,/^--- tree/d' "$f.out")" "$(sed '1,/^--- tree/d' "$k.out")"
 	is "a second run sees the tree that was left" "$(view "$(prog tree)" $flags "$M" 2>&1)" \

@@ -46,7 +46,7 @@ body() {
 		chmod 755 "$T/$tap_n/closed"
 	fi
 	# An upper that another run uses.
-	"$FUSS" "${o[@]}" -- sh -c 'echo ready >"$0"; sleep 20' "$T/ready" &
+	"$FUSS" "${o[@]}" -- sh -c 'echo ready >"$0"; exec sleep 20' "$T/ready" &
 	p=$!
 	while [ ! -s "$T/ready" ] && kill -0 "$p" 2>/dev/null; do sleep 0.05; done
 	refused "an upper that is in use" "$U.*(use|lock|busy)" "${o[@]}" -- true

@@ -51,7 +51,7 @@ x
 fresh
 file
 f is gone
-d dold ln mine new 
+d dold ln mine new
 g
 700"
 		wait

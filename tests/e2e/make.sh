@@ -20,24 +20,25 @@ project() {
 		echo 'printf("%d\n", s); return 0; }'
 	} >"$1/src/main.c"
 	cat >"$1/Makefile" <<-'END'
+		.RECIPEPREFIX = >
 		objects = $(patsubst src/%.c,obj/%.o,$(wildcard src/*.c))
 		prog: $(objects)
-			$(CC) -o $@ $^
+		> $(CC) -o $@ $^
 		obj/%.o: src/%.c include/value.h
-			@mkdir -p obj
-			$(CC) -Iinclude -c -o $@ $<
+		> @mkdir -p obj
+		> $(CC) -Iinclude -c -o $@ $<
 		check: prog
-			test "$$(./prog)" = 136
+		> test "$$(./prog)" = 136
 		clean:
-			rm -rf obj prog
+		> rm -rf obj prog
 	END
 	find "$1" -exec touch -d '2020-02-03 04:05:06' {} +
 }
 
 body() {
 	local i bad=0
-	have make && have "${FUSS_TEST_CC%% *}" || { skip "make -j4" "make and a compiler are needed"; return; }
 	export CC=${FUSS_TEST_CC:-cc}
+	have make && have "${CC%% *}" || { skip "make -j4" "make and a compiler are needed"; return; }
 	fresh
 	project "$L"
 	for i in 1 2 3 4 5; do

@@ -6,7 +6,7 @@
 body() {
 	fresh
 	mkdir "$L/d"
-	for i in 1 2 3 4 5 6 7 8; do echo $i >"$L/$i"; done
+	for i in 1 2 3 4 5 6 7 8 9 10; do echo $i >"$L/$i"; done
 	is "fchmod, futimens, fsetxattr and their like" "$(view sh -c "cd $M && $(prog sysprobe)" <<-'END' |
 		$1 = open 1 O_RDONLY
 		$2 = open 2 O_RDONLY
@@ -49,6 +49,13 @@ reg 0604 $(id -u):$(id -g) links=1 id=#0 size=2 mtime=now"
 		[ "$(cat 7)" = "$(printf "7\nmore")" ]'
 	is "a reader sees what was written later" \
 		"$(vsh 'exec 7<8; read -r a <&7; echo later >>8; cat <&7; echo $a')" $'later\n8'
+	is "with duplicates that share an offset" "$(vsh 'exec 7<9 8<&7; read -r a <&7; printf "x\ny\n" >>9
+		read -r b <&8; read -r c <&7; echo $a $b $c')" "9 x y"
+	is "and one in another process" "$(vsh 'sh -c "exec 7<10; : >ready; while [ ! -e go ]; do sleep 0.1; done
+		cat <&7" & while [ ! -e ready ]; do sleep 0.1; done; echo new >>10; : >go; wait; rm go ready')" \
+		$'10\nnew'
+	ok "a raw descriptor of the layer stays on it" view sh -c \
+		"exec 7<$L/d/../2; echo no >>$M/2; [ \"\$(cat <&7)\" = 2 ]"
 	same_on_mounts
 }
 variants body

@@ -16,6 +16,6 @@ is "manual pages" "$(listed man | grep -v Makemodule)" "$(find man -name '*.[1-8
 # Programs are listed without their suffix.
 is "tests" "$(listed tests | grep -vE '^tests/(Makemodule.am|unit/libunit.a)$' | sed 's/\.c$//' | sort -u)" \
 	"$(find tests -type f ! -name Makemodule.am \( -path '*/unit/*.[ch]' -o -path '*/prog/*.c' -o -path '*/prog/*.go' \
-		-o -name '*.sh' -o -name '*.ops' -o -name '*.py' -o -name README -o -name codespellrc \) |
+		-o -name '*.sh' -o -name '*.ops' -o -name '*.py' -o -name '*.awk' -o -name README -o -name codespellrc \) |
 		sed 's/\.c$//' | sort)"
 done_testing

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine-prog ACT [ARGUMENT ...]: what t-engine runs under the engine.  Every act exits 0 if it saw what a program
+ * engine-prog ACT [ARGUMENT ...]: what t-engine runs under the engine.  Every act exits 0 if it
+ * saw what a program
  * without a tracer would have seen.  Paths under /fuss-... mean something to the test's callbacks:
  *   /fuss-answer/N     the call gives N and does not run
  *   /fuss-redirect/P   the call runs on /P
@@ -43,7 +44,8 @@
 		}                                                                            \
 	} while (0)
 
-/* Is this task intercepted?  All arguments are given: syscall(3) fetches six, and the last one means something. */
+/* Is this task intercepted?  All arguments are given: syscall(3) fetches six, and the last one
+ * means something. */
 static bool intercepted(void)
 {
 	return syscall(SYS_access, PROBE, F_OK, 0, 0, 0, 0L) == 4242;
@@ -57,7 +59,8 @@ static void reap(pid_t pid)
 	CHECK(WIFEXITED(st) && WEXITSTATUS(st) == 0);
 }
 
-/* --- calls -------------------------------------------------------------------------------------- */
+/* --- calls
+ * -------------------------------------------------------------------------------------- */
 
 static int act_answers(char **arg)
 {
@@ -235,7 +238,8 @@ static int act_nomem(char **arg)
 	return 0;
 }
 
-/* --- tasks -------------------------------------------------------------------------------------- */
+/* --- tasks
+ * -------------------------------------------------------------------------------------- */
 
 static void *storm_thread(void *arg)
 {
@@ -478,7 +482,8 @@ static int act_killed_creators(char **arg)
 	return 0;
 }
 
-/* --- signals ------------------------------------------------------------------------------------ */
+/* --- signals
+ * ------------------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t caught, ticks;
 static siginfo_t caught_info;
@@ -613,7 +618,8 @@ static void stop_timer(void)
 	setitimer(ITIMER_REAL, &none, NULL);
 }
 
-/* Every call once, whatever interrupts it: the callbacks count /fuss-count calls, the last one asks. */
+/* Every call once, whatever interrupts it: the callbacks count /fuss-count calls, the last one
+ * asks. */
 static int act_timer(char **arg)
 {
 	int n = 0;
@@ -635,7 +641,23 @@ static int act_timer(char **arg)
 	return 0;
 }
 
-/* Opening a FIFO blocks: with SA_RESTART it is entered again until a writer comes, without it fails once. */
+/* Signals between the mapping of scratch memory and the call that it is for. */
+static int act_timer_unmap(char **arg)
+{
+	(void)arg;
+	start_timer(2000, 0);
+	for (int i = 0; ticks < 600; i++) {
+		uint64_t page = (uint64_t)syscall(SYS_access, "/fuss-where", F_OK);
+
+		CHECK(page > 0 && page < UINT64_C(1) << 51);
+		CHECK(munmap((void *)(page << 12), 65536) == 0);
+	}
+	stop_timer();
+	return 0;
+}
+
+/* Opening a FIFO blocks: with SA_RESTART it is entered again until a writer comes, without it
+ * fails once. */
 static int act_fifo(char **arg)
 {
 	char path[4096];
@@ -685,7 +707,8 @@ static int act_count_signal(char **arg)
 	return caught;
 }
 
-/* --- surroundings ------------------------------------------------------------------------------- */
+/* --- surroundings
+ * ------------------------------------------------------------------------------- */
 
 /* What a program inherits. */
 static int act_status(char **arg)
@@ -717,8 +740,8 @@ static int act_seccomp(char **arg)
 
 	(void)arg;
 	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog) ==
-		      -1 &&
+	CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+		      &prog) == -1 &&
 	      errno == EBUSY);
 	CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0);
 	CHECK(intercepted());
@@ -750,6 +773,20 @@ static int act_read_line(char **arg)
 	while (read(0, &c, 1) == 1 && c != '\n')
 		;
 	return c == '\n' ? 9 : 1;
+}
+
+static void stop_self(int sig)
+{
+	(void)sig;
+	raise(SIGSTOP);
+}
+
+static int act_read_line_self(char **arg)
+{
+	struct sigaction sa = { .sa_handler = stop_self, .sa_flags = SA_RESTART };
+
+	sigaction(SIGTSTP, &sa, NULL);
+	return act_read_line(arg);
 }
 
 static int act_exit(char **arg)
@@ -816,12 +853,14 @@ static const struct {
 	{ "job-control", 0, act_job_control },
 	{ "stop-threads", 0, act_stop_threads },
 	{ "timer", 0, act_timer },
+	{ "timer-unmap", 0, act_timer_unmap },
 	{ "fifo", 1, act_fifo },
 	{ "count-signal", 1, act_count_signal },
 	{ "status", 0, act_status },
 	{ "seccomp", 0, act_seccomp },
 	{ "forever", 1, act_forever },
 	{ "read-line", 0, act_read_line },
+	{ "read-line-self", 0, act_read_line_self },
 	{ "exit", 1, act_exit },
 	{ "die", 1, act_die },
 	{ "orphan", 1, act_orphan },

@@ -53,6 +53,7 @@ static char base[PATH_MAX];
 static char *arg[MAXARG + 1];
 static int nargs;
 static bool no_ids; /* some mounts cannot keep identities: SYSPROBE_NO_IDS=1 */
+static bool no_dir_links; /* a copied directory counts, a redirected one does not: SYSPROBE_NO_DIR_LINKS=1 */
 
 static void broken(const char *what, const char *word)
 {
@@ -229,8 +230,9 @@ static void when(const char *label, long long sec, long nsec)
 
 static void show_stat(const struct stat *st)
 {
-	printf("%s %04o %u:%u links=%lu", type_name(st->st_mode), st->st_mode & 07777, st->st_uid, st->st_gid,
-	       (unsigned long)st->st_nlink);
+	printf("%s %04o %u:%u", type_name(st->st_mode), st->st_mode & 07777, st->st_uid, st->st_gid);
+	if (!no_dir_links || !S_ISDIR(st->st_mode))
+		printf(" links=%lu", (unsigned long)st->st_nlink);
 	if (!no_ids)
 		printf(" id=#%u", identity(st->st_dev, st->st_ino));
 	if (!S_ISDIR(st->st_mode))
@@ -395,7 +397,7 @@ static void op_seekdir(void)
 static void op_cat(void)
 {
 	static char buf[65536];
-	int fd = open(text(1), O_RDONLY);
+	int fd = open(text(1), O_RDONLY | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
 
 	bytes(buf, n);
@@ -405,7 +407,7 @@ static void op_cat(void)
 
 static void op_put(void)
 {
-	int fd = open(text(1), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	int fd = open(text(1), O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0666);
 	const char *s = text(2);
 
 	result(fd < 0 ? -1 : write(fd, s, strlen(s)));
@@ -762,6 +764,7 @@ int main(void)
 		broken("getcwd", strerrorname_np(errno));
 	umask(022);
 	no_ids = getenv("SYSPROBE_NO_IDS") != NULL;
+	no_dir_links = getenv("SYSPROBE_NO_DIR_LINKS") != NULL;
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	while (fgets(line, sizeof(line), stdin)) {
 		const char *name = NULL;

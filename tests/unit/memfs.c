@@ -92,8 +92,10 @@ static int op_realpath(struct vnode *vn, char *buf, size_t size)
 	char path[PATH_MAX];
 	int r;
 
-	if (object_of(vn)->real)
-		return stpncpy(buf, object_of(vn)->real, size) < buf + size ? 0 : -ENAMETOOLONG;
+	if (object_of(vn)->real) {
+		r = snprintf(buf, size, "%s", object_of(vn)->real);
+		return r < (int)size ? 0 : -ENAMETOOLONG;
+	}
 	r = vnode_path(vn, path, sizeof(path));
 	if (r < 0)
 		return r;

@@ -38,6 +38,7 @@ void scratch_leave(void)
 		abort();
 }
 
+__attribute__((format(printf, 1, 0)))
 static int run(const char *fmt, va_list ap)
 {
 	char *cmd;
@@ -434,7 +435,8 @@ static void dump_xattrs(struct out *o, const char *names, ssize_t n,
 }
 
 static void dump_meta(struct out *o, const char *path, mode_t mode, unsigned uid, unsigned gid,
-		      unsigned nlink, long long size, long long mtime, long nsec, unsigned rdev)
+		      unsigned nlink, long long size, long long mtime, long nsec, unsigned rdev,
+		      unsigned long long ino)
 {
 	fprintf(o->f, "%s %o %u:%u", path, mode, uid, gid);
 	if (!(o->flags & DUMP_NO_LINKS))
@@ -445,6 +447,8 @@ static void dump_meta(struct out *o, const char *path, mode_t mode, unsigned uid
 		fprintf(o->f, " t%lld.%09ld", mtime, nsec);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		fprintf(o->f, " r%x", rdev);
+	if (o->flags & DUMP_INO)
+		fprintf(o->f, " i%llu", ino);
 }
 
 static void dump_text(struct out *o, const char *real, mode_t mode)
@@ -487,7 +491,7 @@ static void dump_host_at(struct out *o, const char *real, const char *path)
 	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0))
 		st.st_nlink = 1;
 	dump_meta(o, path, st.st_mode, st.st_uid, st.st_gid, (unsigned)st.st_nlink, st.st_size,
-		  st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned)st.st_rdev);
+		  st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned)st.st_rdev, st.st_ino);
 	dump_xattrs(o, names, llistxattr(real, names, sizeof(names)), host_get, real);
 	dump_text(o, real, st.st_mode);
 	fputc('\n', o->f);
@@ -541,7 +545,7 @@ static void dump_vnode(struct out *o, struct vnode *vn, const char *path, uint64
 		      (unsigned long long)d_ino, (unsigned long long)st.stx_ino);
 	dump_meta(o, path, st.stx_mode, st.stx_uid, st.stx_gid, st.stx_nlink, (long long)st.stx_size,
 		  st.stx_mtime.tv_sec, st.stx_mtime.tv_nsec,
-		  (unsigned)makedev(st.stx_rdev_major, st.stx_rdev_minor));
+		  (unsigned)makedev(st.stx_rdev_major, st.stx_rdev_minor), st.stx_ino);
 	dump_xattrs(o, names, ops->listxattr(vn, names, sizeof(names), &cred_root), vfs_get, vn);
 	dump_text(o, real, st.stx_mode);
 	fputc('\n', o->f);

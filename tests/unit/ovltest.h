@@ -55,7 +55,7 @@ const char *v_ls(struct vfs *fs, const char *path);
  * A line for every object: path, type, mode, owner, links, size, contents, xattrs; times if they are
  * older than 2001.  Malloc'ed.  The first dumps a directory of the host.
  */
-enum { DUMP_NO_LINKS = 1, DUMP_NO_DIRTIMES = 2 };
+enum { DUMP_NO_LINKS = 1, DUMP_NO_DIRTIMES = 2, DUMP_INO = 4 };
 char *dump_host(const char *dir, unsigned flags);
 char *dump_vfs(struct vfs *fs, unsigned flags);
 /* Fails the test with the first differing line. */

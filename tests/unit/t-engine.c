@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The ptrace executor, with tests/prog/engine-prog as the command; what its paths mean is in enter() below. */
+/* The ptrace executor, with tests/prog/engine-prog as the command; what its paths mean is in
+ * enter() below. */
 #include "config.h"
 
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,8 +18,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +34,8 @@ extern char **environ;
 static char prog[PATH_MAX]; /* engine-prog */
 static char dir[64];	    /* this test's own */
 
-/* --- the policy ----------------------------------------------------------------------------------- */
+/* --- the policy
+ * ----------------------------------------------------------------------------------- */
 
 /* What the callbacks saw; each is also a check of what they may rely on. */
 static struct {
@@ -152,7 +158,8 @@ static void enter(struct call *c, void *ctx)
 		uint64_t v = engine_cookie(seen.e);
 
 		/* Not a value that looks like an error. */
-		call_return(c, (int64_t)(strcmp(rest, "low") == 0 ? (uint32_t)v : (uint32_t)(v >> 32)));
+		call_return(
+			c, (int64_t)(strcmp(rest, "low") == 0 ? (uint32_t)v : (uint32_t)(v >> 32)));
 	} else if (is(path, "/fuss-retry/", &rest)) {
 		if (seen.retries == (unsigned)atoi(rest))
 			call_return(c, seen.retries);
@@ -205,7 +212,8 @@ static void cancel(struct call *c, void *ctx)
 	c->data = NULL;
 }
 
-/* --- running -------------------------------------------------------------------------------------- */
+/* --- running
+ * -------------------------------------------------------------------------------------- */
 
 static const struct engine_cb callbacks = {
 	.enter = enter,
@@ -237,7 +245,8 @@ static int run_argv(char *const argv[], int (*setup)(void *))
 /* Wait status of engine-prog. */
 static int run3(const char *act, const char *a, const char *b)
 {
-	char *argv[] = { prog, (char *)(uintptr_t)act, (char *)(uintptr_t)a, (char *)(uintptr_t)b, NULL };
+	char *argv[] = { prog, (char *)(uintptr_t)act, (char *)(uintptr_t)a, (char *)(uintptr_t)b,
+			 NULL };
 
 	return run_argv(argv, NULL);
 }
@@ -272,12 +281,12 @@ static const char *in_dir(const char *name)
 
 /* Acts that need nothing but to succeed. */
 static const char *const plain[] = {
-	"answers", "redirect",
+	"answers",   "redirect",
 #if defined(__x86_64__)
 	"registers",
 #endif
-	"cookie", "tricks", "unmap", "nomem", "threads", "small-stacks", "vfork", "untraced", "siginfo",
-	"job-control", "stop-threads", "seccomp",
+	"cookie",    "tricks",	 "unmap",	"nomem",	"threads", "small-stacks", "vfork",
+	"untraced",  "siginfo",	 "job-control", "stop-threads", "seccomp", "timer-unmap",
 };
 
 START_TEST(act_sees_nothing_unusual)
@@ -398,7 +407,8 @@ START_TEST(failed_starts_are_told)
 }
 END_TEST
 
-/* --- surroundings --------------------------------------------------------------------------------- */
+/* --- surroundings
+ * --------------------------------------------------------------------------------- */
 
 static void read_output(const char *path, char *buf, size_t size)
 {
@@ -532,7 +542,8 @@ static void wait_ready(int fd, const char *word)
 	ck_assert_str_eq(buf, word);
 }
 
-/* To the tracer alone: passed on.  To the group: the command has its copy and gets no second one. */
+/* To the tracer alone: passed on.  To the group: the command has its copy and gets no second
+ * one. */
 START_TEST(signals_to_the_tracer_reach_the_command_once)
 {
 	static const int sigs[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM };
@@ -551,11 +562,12 @@ START_TEST(signals_to_the_tracer_reach_the_command_once)
 }
 END_TEST
 
-/* --- a terminal ----------------------------------------------------------------------------------- */
+/* --- a terminal
+ * ----------------------------------------------------------------------------------- */
 
-/* Runs on a terminal as its session's leader: starts the tracer as a foreground job, as a shell would, and says what
- * becomes of it by its exit status. */
-static void shell(const char *act, bool expect_stop)
+/* Runs on a terminal as its session's leader: starts the tracer as a foreground job, as a shell
+ * would, and says what becomes of it by its exit status. */
+static void shell(const char *act, int expect_stop)
 {
 	pid_t job;
 	int st;
@@ -568,7 +580,7 @@ static void shell(const char *act, bool expect_stop)
 	if (waitpid(job, &st, WUNTRACED) != job)
 		_exit(101);
 	if (expect_stop) {
-		if (!WIFSTOPPED(st) || WSTOPSIG(st) != SIGTSTP)
+		if (!WIFSTOPPED(st) || WSTOPSIG(st) != expect_stop)
 			_exit(102);
 		tcsetpgrp(0, getpgrp());
 		dprintf(1, "stopped\n");
@@ -581,7 +593,7 @@ static void shell(const char *act, bool expect_stop)
 	_exit(WIFEXITED(st) ? WEXITSTATUS(st) : 104);
 }
 
-static pid_t start_shell(const char *act, bool expect_stop, int *master)
+static pid_t start_shell(const char *act, int expect_stop, int *master)
 {
 	pid_t pid = forkpty(master, NULL, NULL, NULL);
 
@@ -591,10 +603,13 @@ static pid_t start_shell(const char *act, bool expect_stop, int *master)
 	return pid;
 }
 
+/* Some programs let the kernel stop them, some do what they have to do first and stop
+ * themselves. */
 START_TEST(suspend_and_foreground)
 {
 	int master, st;
-	pid_t pid = start_shell("read-line", true, &master);
+	pid_t pid = _i % 2 ? start_shell("read-line-self", SIGSTOP, &master)
+			   : start_shell("read-line", SIGTSTP, &master);
 
 	wait_ready(master, "reading");
 	ck_assert_int_eq(write(master, "\x1a", 1), 1); /* ^Z */
@@ -610,7 +625,7 @@ END_TEST
 START_TEST(interrupt_from_the_terminal)
 {
 	int master, st;
-	pid_t pid = start_shell("read-line", false, &master);
+	pid_t pid = start_shell("read-line", 0, &master);
 
 	wait_ready(master, "reading");
 	ck_assert_int_eq(write(master, "\x03", 1), 1);
@@ -619,7 +634,8 @@ START_TEST(interrupt_from_the_terminal)
 }
 END_TEST
 
-/* --- unusual conditions --------------------------------------------------------------------------- */
+/* --- unusual conditions
+ * --------------------------------------------------------------------------- */
 
 static void drop_privileges(void)
 {
@@ -631,7 +647,8 @@ static void drop_privileges(void)
 /* In a child, which may fail as it likes: the fixture needs its rights back. */
 START_TEST(without_privileges)
 {
-	static const char *const acts[] = { "answers", "redirect", "cookie", "tricks", "untraced", "vfork" };
+	static const char *const acts[] = { "answers", "redirect", "cookie",
+					    "tricks",  "untraced", "vfork" };
 	char copy[128], cmd[PATH_MAX + 512];
 	pid_t pid;
 	int st;
@@ -652,7 +669,99 @@ START_TEST(without_privileges)
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &st, 0), pid);
-	ck_assert_msg(st == 0, "%s", acts[(WEXITSTATUS(st) + ARRAY_SIZE(acts) - 1) % ARRAY_SIZE(acts)]);
+	ck_assert_msg(st == 0, "%s",
+		      acts[(WEXITSTATUS(st) + ARRAY_SIZE(acts) - 1) % ARRAY_SIZE(acts)]);
+}
+END_TEST
+
+/* --- refusals
+ * ------------------------------------------------------------------------------------- */
+
+/* engine_new() in a child that prepare() has put into a bad place: errno and words that the
+ * reason must contain. */
+static void expect_refusal(void (*prepare)(void), int err, const char *word)
+{
+	pid_t pid = fork();
+	int st;
+
+	if (pid == 0) {
+		struct engine *e;
+		char why[512] = "";
+		int r;
+
+		prepare();
+		r = engine_new(&callbacks, NULL, &e, why, sizeof(why));
+		if (r != -err || !strstr(why, word))
+			dprintf(2, "%d: %s\n", r, why);
+		_exit(r != -err ? 1 : strstr(why, word) ? 0 : 2);
+	}
+	ck_assert_int_eq(waitpid(pid, &st, 0), pid);
+	ck_assert_int_eq(st, 0);
+}
+
+static void forbid(int nr, int err)
+{
+	struct sock_filter insn[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { ARRAY_SIZE(insn), insn };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void forbid_ptrace(void)
+{
+	forbid(SYS_ptrace, EPERM);
+}
+
+static void forbid_seccomp(void)
+{
+	forbid(SYS_seccomp, EINVAL);
+}
+
+START_TEST(refusals_say_why)
+{
+	expect_refusal(forbid_ptrace, EPERM, "--cap-add=SYS_PTRACE");
+	expect_refusal(forbid_seccomp, EINVAL, "CONFIG_SECCOMP_FILTER");
+}
+END_TEST
+
+/* A tracer that follows forks, as strace -f: it has our children before us. */
+START_TEST(inside_another_tracer)
+{
+	int go[2], st;
+	pid_t pid, tracer;
+
+	ck_assert_int_eq(pipe2(go, O_CLOEXEC), 0);
+	tracer = fork();
+	if (tracer == 0) {
+		pid = fork();
+		if (pid == 0) {
+			struct engine *e;
+			char why[512] = "", c;
+
+			_exit(read(go[0], &c, 1) != 1 ||
+			      engine_new(&callbacks, NULL, &e, why, sizeof(why)) != -EPERM ||
+			      !strstr(why, "traced itself"));
+		}
+		ptrace(PTRACE_SEIZE, pid, 0,
+		       PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
+		(void)!write(go[1], "", 1);
+		for (;;) {
+			pid_t p = waitpid(-1, &st, __WALL);
+
+			if (WIFSTOPPED(st))
+				ptrace(PTRACE_CONT, p, 0, st >> 16 ? 0 : WSTOPSIG(st));
+			else if (p == pid)
+				_exit(WIFEXITED(st) ? WEXITSTATUS(st) : 99);
+		}
+	}
+	ck_assert_int_eq(waitpid(tracer, &st, 0), tracer);
+	ck_assert_int_eq(st, 0);
 }
 END_TEST
 
@@ -720,9 +829,11 @@ int main(void)
 	tcase_add_test(c, command_gets_what_was_inherited);
 	tcase_add_test(c, nothing_survives_the_tracer);
 	tcase_add_test(c, without_privileges);
+	tcase_add_test(c, refusals_say_why);
+	tcase_add_test(c, inside_another_tracer);
 	c = new_case(s, "signals");
 	tcase_add_loop_test(c, signals_to_the_tracer_reach_the_command_once, 0, 14);
-	tcase_add_loop_test(c, suspend_and_foreground, 0, 3);
+	tcase_add_loop_test(c, suspend_and_foreground, 0, 4);
 	tcase_add_test(c, interrupt_from_the_terminal);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

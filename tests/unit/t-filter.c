@@ -82,14 +82,16 @@ static uint32_t run(const struct filter_set *f, const struct seccomp_data *data)
 {
 	uint32_t known = interpret(&f->known, data), trace = interpret(&f->trace, data);
 
-	return (int32_t)(known & SECCOMP_RET_ACTION_FULL) < (int32_t)(trace & SECCOMP_RET_ACTION_FULL)
+	return (int32_t)(known & SECCOMP_RET_ACTION_FULL) <
+			       (int32_t)(trace & SECCOMP_RET_ACTION_FULL)
 		       ? known
 		       : trace;
 }
 
 static uint32_t call(const char *name, uint64_t a0, uint64_t a1, uint64_t a4, uint64_t a5)
 {
-	struct seccomp_data d = { .arch = abi_list[0]->audit_arch, .args = { a0, a1, 0, 0, a4, a5 } };
+	struct seccomp_data d = { .arch = abi_list[0]->audit_arch,
+				  .args = { a0, a1, 0, 0, a4, a5 } };
 
 	d.nr = -1;
 	for (unsigned id = 1; id < SYS_NID; id++)
@@ -208,10 +210,11 @@ START_TEST(arguments_decide)
 	ck_assert_uint_eq(call("clone", CLONE_VM | CLONE_UNTRACED, 0, 0, 0), TRACE);
 	ck_assert_uint_eq(call("clone3", 0, 0, 0, 0), TRACE);
 	ck_assert_uint_eq(call("seccomp", SECCOMP_SET_MODE_FILTER, 0, 0, 0), ALLOW);
-	ck_assert_uint_eq(call("seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 0, 0), ALLOW);
-	ck_assert_uint_eq(call("seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0,
-			       0),
-			  ERRNO(EBUSY));
+	ck_assert_uint_eq(call("seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, 0, 0),
+			  ALLOW);
+	ck_assert_uint_eq(
+		call("seccomp", SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0, 0),
+		ERRNO(EBUSY));
 	ck_assert_uint_eq(call("seccomp", SECCOMP_GET_NOTIF_SIZES, 8, 0, 0), ALLOW);
 }
 END_TEST

@@ -435,6 +435,18 @@ static void check_views(const char *when, unsigned seed, unsigned mode, struct v
 	same_text(what, k, v);
 }
 
+/* The same layers in two ways: inode numbers, too. */
+static void check_numbers(unsigned seed)
+{
+	struct vfs *fs = ovl_open("k/u", "k/l1:k/l2", DIALECT_CHARDEV);
+	_cleanup_free_ char *k = dump_host("k/m", DUMP_INO), *v = dump_vfs(fs, DUMP_INO);
+	char what[64];
+
+	ovl_close(fs);
+	snprintf(what, sizeof(what), "seed %u: numbers", seed);
+	same_text(what, k, v);
+}
+
 static void check_uppers(unsigned seed, unsigned mode)
 {
 	_cleanup_free_ char *k = dump_host("k/u", 0), *v = dump_host("v/u", 0);
@@ -459,6 +471,7 @@ static void round_of(unsigned seed, unsigned mode)
 	make_layers("k", seed, mode & ROUND_UPPER);
 	make_layers("v", seed, mode & ROUND_UPPER);
 	kernel_mount("k", "k", mode & ROUND_REDIRECT);
+	check_numbers(seed);
 	struct vfs *fs = ovl_open("v/u", "v/l1:v/l2", dialect);
 	check_views("start", seed, mode, fs);
 	run_ops(seed, 120, mode, &fs);

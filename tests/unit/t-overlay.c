@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,20 +23,23 @@
 #include "ovltest.h"
 
 static const enum overlay_dialect dialects[] = { DIALECT_CHARDEV, DIALECT_FILEPREFIX };
-#define EACH_DIALECT(t, f) tcase_add_loop_test(t, f, 0, 2)
+#define EACH_DIALECT(t, f) tcase_add_loop_test(t, f, no_devices, 2)
 
 static struct cred self;
+static bool no_devices; /* 0:0 cannot be made here: an overlay, an old kernel */
 
-static void setup(void)
+static void probe_devices(void)
 {
 	scratch_enter();
-	cred_self(&self);
-	sh("mkdir l1 l2 u");
+	no_devices = mknod("device", S_IFCHR, 0) < 0;
+	scratch_leave();
 }
 
-static void teardown(void)
+/* One scratch directory for all tests, so that one that fails leaves nothing either. */
+static void setup(void)
 {
-	scratch_leave();
+	cred_self(&self);
+	sh("umount tiny 2>/dev/null; chmod -R u+rwx .; find . -mindepth 1 -delete; mkdir l1 l2 u");
 }
 
 static struct vfs *open_both(int dialect)
@@ -87,7 +92,10 @@ START_TEST(foreign_marks_are_read)
 	sh("touch l1/a/.wh..wh..opq l1/w/.wh.p l1/.wh.top l1/w/.wh..wh.plnk");
 	OK(setxattr("l1/b", "user.overlay.opaque", "y", 1, 0));
 	OK(setxattr("l1/c", "user.fuseoverlayfs.opaque", "y", 1, 0));
-	OK(mknod("l1/w/q", S_IFCHR, 0));
+	if (no_devices)
+		sh("touch l1/w/.wh.q");
+	else
+		OK(mknod("l1/w/q", S_IFCHR, 0));
 	struct vfs *fs = open_both(_i);
 	ck_assert_str_eq(v_ls(fs, ""), "a b c w");
 	ck_assert_str_eq(v_ls(fs, "a"), "");
@@ -147,6 +155,8 @@ END_TEST
 
 START_TEST(prefix_names_are_ordinary_with_devices)
 {
+	if (no_devices)
+		return;
 	sh("echo 1 >u/.wh.n; touch l1/n");
 	struct vfs *fs = ovl_open("u", "l1:l2", DIALECT_CHARDEV);
 	ck_assert_str_eq(v_ls(fs, ""), ".wh.n n");
@@ -167,6 +177,8 @@ START_TEST(auto_finds_the_dialect)
 	OK(v_unlink(fs, "a", &self));
 	ovl_close(fs);
 	ck_assert(on_disk("u/.wh.a"));
+	if (no_devices)
+		return;
 	sh("rm -rf u; mkdir -p u/d/e");
 	OK(mknod("u/d/e/a", S_IFCHR, 0));
 	fs = ovl_open("u", "l1:l2", DIALECT_AUTO);
@@ -275,6 +287,8 @@ START_TEST(long_names_can_be_removed)
 
 	memset(name, 'n', 255);
 	name[255] = '\0';
+	if (no_devices)
+		return;
 	sh("touch l1/%s", name);
 	struct vfs *fs = open_both(_i);
 	OK(v_unlink(fs, name, &self));
@@ -589,7 +603,7 @@ START_TEST(large_directories_are_linear)
 		snprintf(name, sizeof(name), "l%d/n%d", 1 + i % 2, i);
 		OK(mknod(name, S_IFREG | 0644, 0));
 	}
-	struct vfs *fs = open_both(0);
+	struct vfs *fs = open_both(1);
 	OK(fs->ops->root(fs, &root));
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	OK(fs->ops->readdir(root, 0, read_some, &r));
@@ -1158,6 +1172,78 @@ START_TEST(native_creation)
 }
 END_TEST
 
+/* Changes without end, until somebody kills it.  Every file holds a letter many times. */
+static void work_until_killed(int dialect, unsigned seed)
+{
+	static char text[300001];
+	char from[32], to[32];
+	struct vfs *fs = open_both(dialect);
+
+	srand(seed);
+	for (;;) {
+		snprintf(from, sizeof(from), "d%d/f%d", rand() % 4, rand() % 4);
+		snprintf(to, sizeof(to), "d%d/f%d", rand() % 4, rand() % 4);
+		switch (rand() % 6) {
+		case 0:
+			v_rename(fs, from, to, rand() % 2 ? RENAME_EXCHANGE : 0, &self);
+			break;
+		case 1: /* directories */
+			from[2] = to[2] = '\0';
+			v_rename(fs, from, to, rand() % 2 ? RENAME_EXCHANGE : 0, &self);
+			break;
+		case 2:
+			v_unlink(fs, from, &self);
+			break;
+		case 3:
+			v_chmod(fs, from, 0600, &self);
+			break;
+		case 4:
+			v_link(fs, from, to, &self);
+			break;
+		case 5:
+			from[2] = '\0';
+			v_mkdir(fs, from, 0755, &self);
+			memset(text, 'n', sizeof(text) - 1);
+			v_write(fs, to, text, false, &self);
+			break;
+		}
+	}
+}
+
+START_TEST(a_killed_run_leaves_a_valid_upper)
+{
+	sh("mkdir l1/d0 l1/d1 l2/d1 l2/d2; for l in 1 2; do for d in 0 1 2; do for f in 0 1 2 3; do test -d l$l/d$d && "
+	   "head -c 200000 /dev/zero | tr '\\0' $f >l$l/d$d/f$f; done; done; done");
+	for (unsigned i = 0; i < 12; i++) {
+		pid_t pid = fork();
+
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			work_until_killed(_i, i);
+			_exit(1);
+		}
+		usleep(2000 + i * 7919 % 40000);
+		kill(pid, SIGKILL);
+		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+		struct vfs *fs = open_both(_i);
+		for (int n = 0; n < 16; n++) {
+			struct statx st;
+			char path[32];
+
+			snprintf(path, sizeof(path), "d%d/f%d", n / 4, n % 4);
+			int r = v_stat(fs, path, &st);
+			ck_assert_msg(r == 0 || r == -ENOENT || r == -ENOTDIR, "%s: %s", path, strerror(-r));
+			/* What the test itself was writing may be cut; what was copied up may not. */
+			if (r == 0 && S_ISREG(st.stx_mode) && *v_read(fs, path) != 'n' && st.stx_size)
+				ck_assert_int_eq(st.stx_size, 200000);
+		}
+		free(dump_vfs(fs, 0));
+		ovl_close(fs);
+		ck_assert(!on_disk(".u.fuss-work"));
+	}
+}
+END_TEST
+
 /* The whole host as a lower: the upper is on the same file system and does not show up in the view. */
 START_TEST(whole_root)
 {
@@ -1180,7 +1266,9 @@ int main(void)
 	Suite *s = suite_create("overlay");
 	TCase *t = tcase_create("overlay");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	probe_devices();
+	tcase_add_unchecked_fixture(t, scratch_enter, scratch_leave);
+	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_set_timeout(t, 60);
 	EACH_DIALECT(t, names_are_merged);
 	EACH_DIALECT(t, foreign_marks_are_read);
@@ -1227,6 +1315,7 @@ int main(void)
 	EACH_DIALECT(t, few_descriptors);
 	EACH_DIALECT(t, observers_are_told);
 	EACH_DIALECT(t, native_creation);
+	EACH_DIALECT(t, a_killed_run_leaves_a_valid_upper);
 	EACH_DIALECT(t, whole_root);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);

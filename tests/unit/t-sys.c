@@ -127,7 +127,8 @@ START_TEST(roles_are_contiguous_and_unique)
 			else
 				ck_assert_msg(!end, "%s: a gap", r->name);
 			if (r->role[i] > R_INT)
-				ck_assert_msg(sys_arg(r, r->role[i]) == i, "%s: role twice", r->name);
+				ck_assert_msg(sys_arg(r, r->role[i]) == i, "%s: role twice",
+					      r->name);
 		}
 	}
 }
@@ -143,7 +144,8 @@ START_TEST(dirfd_stands_before_path)
 		if (has(r, R_DIRFD))
 			ck_assert_msg(sys_arg(r, R_PATH) == sys_arg(r, R_DIRFD) + 1, "%s", r->name);
 		if (has(r, R_DIRFD2))
-			ck_assert_msg(sys_arg(r, R_PATH2) == sys_arg(r, R_DIRFD2) + 1, "%s", r->name);
+			ck_assert_msg(sys_arg(r, R_PATH2) == sys_arg(r, R_DIRFD2) + 1, "%s",
+				      r->name);
 		if (has(r, R_PATH2) && r->class != SYS_MOUNT)
 			ck_assert_msg(has(r, R_DIRFD) == has(r, R_DIRFD2), "%s", r->name);
 		if (len > 2 && strcmp(r->name + len - 2, "at") == 0 && is_about_a_file(r) &&
@@ -163,11 +165,13 @@ START_TEST(every_file_call_names_its_file)
 			ck_assert_msg(!has(r, R_PATH), "%s", r->name);
 			continue;
 		}
-		ck_assert_msg(has(r, R_PATH) || has(r, R_FD) || r->class == SYS_GETCWD, "%s", r->name);
-		/* A form on a descriptor has no path and the other way round, but for the watchers. */
+		ck_assert_msg(has(r, R_PATH) || has(r, R_FD) || r->class == SYS_GETCWD, "%s",
+			      r->name);
+		/* A form on a descriptor has no path and the other way round, but for the
+		 * watchers. */
 		if (r->class != SYS_REDIRECT)
-			ck_assert_msg(has(r, R_PATH) != has(r, R_FD) || r->class == SYS_GETCWD, "%s",
-				      r->name);
+			ck_assert_msg(has(r, R_PATH) != has(r, R_FD) || r->class == SYS_GETCWD,
+				      "%s", r->name);
 		if (r->name[0] == 'f' && id_by_name(r->name + 1) && r->class != SYS_MOUNT)
 			ck_assert_msg(has(r, R_FD), "%s works on a descriptor", r->name);
 	}
@@ -226,8 +230,9 @@ START_TEST(forms_are_given_where_layouts_differ)
 {
 	for (unsigned id = 1; id < SYS_NID; id++) {
 		const struct sys_row *r = &sys_table[id];
-		bool need = r->class == SYS_STAT || r->class == SYS_STATFS || r->class == SYS_UTIME ||
-			    r->class == SYS_GETDENTS || r->class == SYS_MKNOD;
+		bool need = r->class == SYS_STAT || r->class == SYS_STATFS ||
+			    r->class == SYS_UTIME || r->class == SYS_GETDENTS ||
+			    r->class == SYS_MKNOD;
 
 		ck_assert_msg(need == (r->form != F_NONE), "%s", r->name);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Layouts of arch/x86/include/uapi/asm/stat.h and asm-generic/statfs.h, with the kernel's own widths. */
+/* Layouts of arch/x86/include/uapi/asm/stat.h and asm-generic/statfs.h, with the kernel's own
+ * widths. */
 #include "config.h"
 
 #include <errno.h>

@@ -102,8 +102,8 @@ void arch_rewind(struct arch_regs *r, uint64_t nr)
 }
 
 /*
- * The kernel makes no call whose number is negative and leaves rax alone then.  PTRACE_POKEUSER takes 64-bit
- * offsets for 32-bit tasks as well.
+ * The kernel makes no call whose number is negative and leaves rax alone then.  PTRACE_POKEUSER
+ * takes 64-bit offsets for 32-bit tasks as well.
  */
 int arch_answer(pid_t tid, int64_t value)
 {
