@@ -3,10 +3,8 @@
  * The seccomp programs, generated from sys/table.def.
  *
  * There are two, both run for every call, and the kernel takes the stronger verdict (ERRNO before
- * TRACE before
- * ALLOW):
- *   known  allows every number of the table; any other is ENOSYS, since nobody can say what it
- *   would do;
+ * TRACE before ALLOW):
+ *   known  allows every number of the table; any other is ENOSYS: who knows what it would do?
  *   trace  stops at the calls that are not PASS.
  * One program cannot do both through libseccomp, which has a single default action and no way to
  * say "this call, but none of these commands".

@@ -12,7 +12,7 @@ cat f new d/new; readlink ln; echo mine >mine
 outside "mv d dold; mkdir d; echo fresh >d/y"
 ls d dold; cat d/y
 outside "rm -r d; rm f; echo file >d"
-cat d; [ -e f ] || echo f is gone; ls | tr "\n" " "; echo
+cat d; [ -e f ] || echo f is gone; echo $(ls)
 outside "rm d; mkdir -p d/e/g; chmod 700 d"
 ls d/e; touch d/e/g/z; stat -c %a d'
 
