@@ -23,7 +23,7 @@ static int attr_change(struct calls *cs, struct call *c, const struct target *t,
 	int r;
 
 	/* fchmod and friends do not take O_PATH descriptors: the kernel says EBADF. */
-	if (t->by_fd && (t->fd.flags & O_PATH) && !(call_atflags(c) & AT_EMPTY_PATH))
+	if (t->by_fd && !t->magic && (t->fd.flags & O_PATH) && !(call_atflags(c) & AT_EMPTY_PATH))
 		return 0;
 	r = target_named(c, t);
 	if (r <= 0)
@@ -153,8 +153,9 @@ int call_truncate(struct calls *cs, struct call *c)
 		return r;
 	if (!t.inside)
 		return target_outside(cs, c, 1, &t);
-	if (!t.vn)
-		return -ENOENT;
+	r = target_named(c, &t);
+	if (r <= 0)
+		return r;
 	if (S_ISDIR(t.vn->type))
 		return -EISDIR;
 	if (!S_ISREG(t.vn->type))

@@ -73,6 +73,9 @@ struct target {
 	bool by_fd;
 	struct vnode *vn;	/* NULL: a missing last component; by_fd: no name or not known */
 	struct task_fd fd;	/* by_fd */
+	struct task *owner;	/* by_fd: whose descriptor, and */
+	int num;		/* its number */
+	bool magic;		/* by_fd: by its link in /proc */
 	const struct cred *cred;
 	struct path_result res; /* by path */
 	char path[PATH_MAX];	/* by path, as given */
@@ -87,7 +90,12 @@ int target_get(struct calls *cs, struct call *c, int which, unsigned flags, stru
 void target_put(struct target *t);
 /* AT_* flags of the call: given and implied. */
 unsigned call_atflags(const struct call *c);
-/* target_get() of which 1, following unless AT_SYMLINK_NOFOLLOW. */
+/*
+ * After target_get() with these flags: an outside path that is the /proc link of an open file of ours without
+ * a name is that descriptor.
+ */
+void target_magic(struct calls *cs, unsigned flags, struct target *t);
+/* target_get() of which 1, following unless AT_SYMLINK_NOFOLLOW, and target_magic(). */
 int target_object(struct calls *cs, struct call *c, struct target *t);
 /* 1: t is an object with a name; 0: a nameless file in the upper layer, the task's own, on which the call may
  * run; -ENOENT: a missing last component; -ESTALE: nameless and in a lower layer. */

@@ -471,7 +471,7 @@ int call_exec(struct calls *cs, struct call *c)
 	if (r < 0)
 		return r;
 	/* A descriptor that is not ours, or a program without a name: the kernel runs what it holds. */
-	if (t.by_fd && !t.vn)
+	if (t.by_fd && (!t.vn || t.magic))
 		return 0;
 	r = program_set(cs, &p, &t);
 	if (r == 0)

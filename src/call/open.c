@@ -30,6 +30,7 @@ struct open_args {
 	unsigned flags;
 	mode_t mode;
 	unsigned path_flags; /* PATH_* from RESOLVE_* */
+	uint64_t resolve;
 	int how;	     /* argument with struct open_how, or -1 */
 };
 
@@ -78,6 +79,7 @@ static int open_how(struct call *c, struct open_args *a)
 		return -EINVAL;
 	a->flags = (unsigned)how.flags;
 	a->mode = (mode_t)how.mode;
+	a->resolve = how.resolve;
 	a->path_flags = resolve_flags(how.resolve);
 	return 0;
 }
@@ -371,6 +373,29 @@ static int open_outside(struct calls *cs, struct call *c, const struct open_args
 	return target_outside(cs, c, 1, t);
 }
 
+/*
+ * The /proc link of an open file of ours that has no name: the kernel follows it.  A file that lies in the
+ * upper layer it may open for writing, a lower one never.
+ */
+static int open_magic(struct call *c, const struct open_args *a, const struct target *t)
+{
+	struct open_how how = { .flags = a->flags | O_ASYNC, .mode = a->mode, .resolve = a->resolve };
+	bool write = (a->flags & O_ACCMODE) != O_RDONLY || (a->flags & O_TRUNC);
+	int r = target_named(c, t);
+
+	if (a->flags & O_PATH)
+		return 0;
+	if (r < 0 && write && S_ISREG(t->fd.st.st_mode))
+		return r;
+	if (a->how >= 0) {
+		r = call_set_bytes(c, (unsigned)a->how, &how, sizeof(how));
+		return r < 0 ? r : call_set_arg(c, (unsigned)sys_arg(c->row, R_HOWSIZE), sizeof(how));
+	}
+	if (!call_has(c, R_OFLAGS))
+		return 0;
+	return call_set_arg(c, (unsigned)sys_arg(c->row, R_OFLAGS), a->flags | O_ASYNC);
+}
+
 int call_open(struct calls *cs, struct call *c)
 {
 	_cleanup_target_ struct target t = { .fd = TASK_FD_NONE };
@@ -382,6 +407,9 @@ int call_open(struct calls *cs, struct call *c)
 	r = target_get(cs, c, 1, a.path_flags, &t);
 	if (r < 0)
 		return r;
+	target_magic(cs, a.path_flags, &t);
+	if (t.magic)
+		return open_magic(c, &a, &t);
 	if (!t.inside)
 		return open_outside(cs, c, &a, &t);
 	if (a.flags & TMPFILE_BIT)

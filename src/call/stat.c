@@ -134,7 +134,7 @@ int call_access(struct calls *cs, struct call *c)
 		return r;
 	if (!t.inside)
 		return target_outside(cs, c, 1, &t);
-	if (!t.vn)
+	if (!t.vn || (t.by_fd && t.vn->dead))
 		return t.by_fd ? 0 : -ENOENT;
 	real = *t.cred;
 	if (!(at & AT_EACCESS)) {

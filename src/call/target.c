@@ -23,6 +23,8 @@ static int target_fd(struct task *task, int fd, struct target *t)
 	if (r < 0)
 		return r;
 	t->by_fd = true;
+	t->owner = task;
+	t->num = fd;
 	t->inside = t->fd.ours;
 	t->vn = t->fd.vn;
 	return 0;
@@ -139,7 +141,7 @@ int target_get(struct calls *cs, struct call *c, int which, unsigned flags, stru
 	int r;
 
 	t->fd.fd = -1;
-	t->by_fd = t->inside = false;
+	t->by_fd = t->inside = t->magic = false;
 	t->vn = NULL;
 	r = task_cred(call_task(c), &t->cred);
 	if (r < 0)
@@ -156,21 +158,42 @@ int target_get(struct calls *cs, struct call *c, int which, unsigned flags, stru
 			   t);
 }
 
+void target_magic(struct calls *cs, unsigned flags, struct target *t)
+{
+	struct task *owner;
+
+	if (t->by_fd || t->inside || !(flags & PATH_FOLLOW) || t->res.slash)
+		return;
+	owner = proc_fd_of(cs, t->res.host, &t->num);
+	if (!owner || task_fd_get(owner, t->num, &t->fd) < 0)
+		return;
+	if (!t->fd.ours || S_ISDIR(t->fd.st.st_mode)) {
+		task_fd_put(&t->fd);
+		return;
+	}
+	t->by_fd = t->inside = t->magic = true;
+	t->owner = owner;
+	t->vn = t->fd.vn;
+}
+
 int target_object(struct calls *cs, struct call *c, struct target *t)
 {
-	return target_get(cs, c, 1, call_atflags(c) & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW, t);
+	unsigned flags = call_atflags(c) & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW;
+	int r = target_get(cs, c, 1, flags, t);
+
+	if (r == 0)
+		target_magic(cs, flags, t);
+	return r;
 }
 
 int target_named(const struct call *c, const struct target *t)
 {
-	int dirarg = sys_arg(c->row, R_DIRFD);
-	int fd = (int)(dirarg < 0 ? call_arg(c, R_FD) : c->arg[dirarg]);
-
+	(void)c;
 	if (t->vn && !(t->by_fd && t->vn->dead))
 		return 1;
 	if (!t->by_fd)
 		return -ENOENT;
-	return task_fd_in_upper(call_task(c), fd) ? 0 : -ESTALE;
+	return task_fd_in_upper(t->owner, t->num) ? 0 : -ESTALE;
 }
 
 void target_put(struct target *t)

@@ -65,7 +65,7 @@ static int xattr_target(struct calls *cs, struct call *c, struct target *t)
 		return r;
 	if (!t->inside)
 		return target_outside(cs, c, 1, t);
-	if (t->by_fd && (t->fd.flags & O_PATH) && !(call_atflags(c) & AT_EMPTY_PATH))
+	if (t->by_fd && !t->magic && (t->fd.flags & O_PATH) && !(call_atflags(c) & AT_EMPTY_PATH))
 		return -EBADF;
 	return target_named(c, t);
 }

@@ -10,8 +10,7 @@
 #include "engine/filter.h"
 #include "engine/ops.h"
 
-/* --- scratch memory
- * ----------------------------------------------------------------------------- */
+/* --- scratch memory ----------------------------------------------------------------------- */
 
 enum { SCRATCH_SLOT = 8192, SCRATCH_CHUNKS = 12 };
 
@@ -37,8 +36,7 @@ struct chunk {
 	size_t fill;	       /* bytes used */
 };
 
-/* --- tasks
- * ---------------------------------------------------------------------------------------- */
+/* --- tasks -------------------------------------------------------------------------------- */
 
 enum task_state {
 	TASK_EARLY,	/* has stopped; its creator's event has not come yet: held */

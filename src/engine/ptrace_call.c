@@ -75,8 +75,7 @@ void call_abandon(struct task *t)
 	call_end(t);
 }
 
-/* --- the engine's own business: clone must not make a task that is not traced
- * --------------------- */
+/* --- the engine's own business: clone must not make a task that is not traced ------------- */
 
 static int enter_clone(struct call *c)
 {
@@ -120,8 +119,7 @@ static void enter_own(struct call *c)
 		call_return(c, r);
 }
 
-/* --- entry
- * ---------------------------------------------------------------------------------------- */
+/* --- entry -------------------------------------------------------------------------------- */
 
 /* Another ABI on the same kernel would slip past the table: 32-bit numbers mean other calls. */
 static void refuse_foreign(struct task *t, uint32_t audit_arch)
@@ -260,8 +258,7 @@ void call_entry_stop(struct task *t)
 	entered(t);
 }
 
-/* --- exit
- * ----------------------------------------------------------------------------------------- */
+/* --- exit --------------------------------------------------------------------------------- */
 
 static void restore(struct task *t, struct arch_regs *regs, unsigned mask)
 {

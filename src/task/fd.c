@@ -182,7 +182,10 @@ bool task_fd_in_upper(struct task *t, int fd)
 {
 	_cleanup_free_ char *real = malloc(PATH_MAX);
 
-	return real && fd_readlink(t, fd, real, PATH_MAX) == 0 && path_in_upper(t->all->space, real);
+	if (!real || fd_readlink(t, fd, real, PATH_MAX) < 0)
+		return false;
+	/* What was removed with its directory had its end in the work directory. */
+	return path_in_upper(t->all->space, real) || !path_in_layer(t->all->space, real);
 }
 
 static int task_cwd(struct task *t, struct path_where *ret)

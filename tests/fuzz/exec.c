@@ -150,6 +150,11 @@ void fuzz_result_open(struct fuzz_exec *e, int fd, int flags, unsigned int slot)
 	fuzz_result(e, fd < 0 ? -1 : to);
 	if (fd < 0)
 		return;
+	/* Such a descriptor of what has no name any more shows the object of the layer. */
+	if (flags & O_PATH && !fstat(fd, &st) && !st.st_nlink) {
+		close(fd);
+		return;
+	}
 	if (dup3(fd, to, O_CLOEXEC) < 0)
 		abort();
 	close(fd);

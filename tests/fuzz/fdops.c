@@ -28,11 +28,24 @@ static void result_soft(struct fuzz_exec *e, unsigned int slot, long r)
 }
 
 /* Changes through a descriptor of a lower file that has lost its name: both refuse. */
+static int lost_name(int err)
+{
+	switch (err) {
+	case EEXIST:
+	case ENOENT:
+	case ENOTDIR:
+	case ENOTEMPTY:
+	case EISDIR:
+		return ESTALE;
+	default:
+		return err;
+	}
+}
+
 static void result_change(struct fuzz_exec *e, long r)
 {
-	if (r < 0 && (errno == EEXIST || errno == ENOENT || errno == ENOTDIR || errno == ENOTEMPTY ||
-		      errno == EISDIR))
-		errno = ESTALE;
+	if (r < 0)
+		errno = lost_name(errno);
 	fuzz_result(e, r);
 }
 
@@ -248,12 +261,15 @@ static void op_reopen(struct fuzz_exec *e)
 {
 	static const int modes[] = { O_RDONLY, O_RDWR, O_WRONLY, O_RDWR | O_TRUNC, O_PATH };
 	unsigned int t = fuzz_rnd(&e->rng, FUZZ_NSLOTS);
-	int fd = fuzz_slot_fd(e, NULL), flags = modes[fuzz_rnd(&e->rng, 5)];
+	int fd = fuzz_slot_fd(e, NULL), flags = modes[fuzz_rnd(&e->rng, 5)], r;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fuzz_say(e, "open(%s, %#o", path, (unsigned int)flags);
-	fuzz_result_open(e, open(path, flags | O_NONBLOCK | O_CLOEXEC), flags, t);
+	r = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+	if (r < 0 && e->slot[fd - FUZZ_SLOT0].used)
+		errno = lost_name(errno);
+	fuzz_result_open(e, r, flags, t);
 }
 
 static void op_fallocate(struct fuzz_exec *e)

@@ -28,6 +28,7 @@
  * - SEEK_END in directories;
  * - the errno of changes through a descriptor of a lower file that has no name any more: ESTALE of
  *   fuss, of the kernel whatever the copy-up at its old name meets;
+ * - an O_PATH descriptor, opened through /proc, of a file that has no name any more;
  * - what /proc/self/fd/N says of a file that has lost the name it was opened by but has others;
  * - the length that listxattr(2) tells without a buffer, and ERANGE: of the kernel with its own marks;
  * - st_mtime of a FIFO in a lower layer that was written to: of the layer's own object in fuss.

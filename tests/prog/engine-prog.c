@@ -59,8 +59,7 @@ static void reap(pid_t pid)
 	CHECK(WIFEXITED(st) && WEXITSTATUS(st) == 0);
 }
 
-/* --- calls
- * -------------------------------------------------------------------------------------- */
+/* --- calls -------------------------------------------------------------------------------- */
 
 static int act_answers(char **arg)
 {
@@ -238,8 +237,41 @@ static int act_nomem(char **arg)
 	return 0;
 }
 
-/* --- tasks
- * -------------------------------------------------------------------------------------- */
+static int probe_fd(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/fuss-getfd/%d", fd);
+	return (int)syscall(SYS_access, path, F_OK);
+}
+
+static void *other_table(void *arg)
+{
+	int fd = *(int *)arg, zero = open("/dev/zero", O_RDONLY);
+
+	CHECK(unshare(CLONE_FILES) == 0);
+	CHECK(dup2(zero, fd) == fd);
+	CHECK(probe_fd(fd) == 5 || errno == ENOSYS);
+	close(fd);
+	CHECK(probe_fd(fd) == -1 && (errno == EBADF || errno == ENOSYS));
+	return NULL;
+}
+
+/* The callbacks answer with the minor number of the device that a descriptor is. */
+static int act_getfd(char **arg)
+{
+	int fd = open("/dev/null", O_RDONLY);
+	pthread_t t;
+
+	(void)arg;
+	CHECK(probe_fd(fd) == 3 || errno == ENOSYS);
+	CHECK(pthread_create(&t, NULL, other_table, &fd) == 0);
+	pthread_join(t, NULL);
+	CHECK(probe_fd(fd) == 3 || errno == ENOSYS);
+	return 0;
+}
+
+/* --- tasks -------------------------------------------------------------------------------- */
 
 static void *storm_thread(void *arg)
 {
@@ -482,8 +514,7 @@ static int act_killed_creators(char **arg)
 	return 0;
 }
 
-/* --- signals
- * ------------------------------------------------------------------------------------ */
+/* --- signals ------------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t caught, ticks;
 static siginfo_t caught_info;
@@ -707,8 +738,7 @@ static int act_count_signal(char **arg)
 	return caught;
 }
 
-/* --- surroundings
- * ------------------------------------------------------------------------------- */
+/* --- surroundings ------------------------------------------------------------------------- */
 
 /* What a program inherits. */
 static int act_status(char **arg)
@@ -841,6 +871,7 @@ static const struct {
 	{ "tricks", 0, act_tricks },
 	{ "unmap", 0, act_unmap },
 	{ "nomem", 0, act_nomem },
+	{ "getfd", 0, act_getfd },
 	{ "storm", 2, act_storm },
 	{ "threads", 0, act_threads },
 	{ "small-stacks", 0, act_small_stacks },

@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,8 +35,7 @@ extern char **environ;
 static char prog[PATH_MAX]; /* engine-prog */
 static char dir[64];	    /* this test's own */
 
-/* --- the policy
- * ----------------------------------------------------------------------------------- */
+/* --- the policy --------------------------------------------------------------------------- */
 
 /* What the callbacks saw; each is also a check of what they may rely on. */
 static struct {
@@ -172,6 +172,11 @@ static void enter(struct call *c, void *ctx)
 		ck_assert_int_eq(call_set_id(c, SYS_ID_getppid), 0);
 	} else if (is(path, "/fuss-big/", &rest)) {
 		put_big(c, (size_t)atol(rest));
+	} else if (is(path, "/fuss-getfd/", &rest)) {
+		_cleanup_fd_ int fd = tracee_getfd(c->t, atoi(rest));
+		struct stat st;
+
+		call_return(c, fd < 0 ? fd : fstat(fd, &st) < 0 ? -EIO : (int)minor(st.st_rdev));
 	} else if (is(path, "/fuss-where", &rest)) {
 		uint64_t addr;
 
@@ -212,8 +217,7 @@ static void cancel(struct call *c, void *ctx)
 	c->data = NULL;
 }
 
-/* --- running
- * -------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------ */
 
 static const struct engine_cb callbacks = {
 	.enter = enter,
@@ -287,6 +291,7 @@ static const char *const plain[] = {
 #endif
 	"cookie",    "tricks",	 "unmap",	"nomem",	"threads", "small-stacks", "vfork",
 	"untraced",  "siginfo",	 "job-control", "stop-threads", "seccomp", "timer-unmap",
+	"getfd",
 };
 
 START_TEST(act_sees_nothing_unusual)
@@ -407,8 +412,7 @@ START_TEST(failed_starts_are_told)
 }
 END_TEST
 
-/* --- surroundings
- * --------------------------------------------------------------------------------- */
+/* --- surroundings ------------------------------------------------------------------------- */
 
 static void read_output(const char *path, char *buf, size_t size)
 {
@@ -562,8 +566,7 @@ START_TEST(signals_to_the_tracer_reach_the_command_once)
 }
 END_TEST
 
-/* --- a terminal
- * ----------------------------------------------------------------------------------- */
+/* --- a terminal --------------------------------------------------------------------------- */
 
 /* Runs on a terminal as its session's leader: starts the tracer as a foreground job, as a shell
  * would, and says what becomes of it by its exit status. */
@@ -634,8 +637,7 @@ START_TEST(interrupt_from_the_terminal)
 }
 END_TEST
 
-/* --- unusual conditions
- * --------------------------------------------------------------------------- */
+/* --- unusual conditions ------------------------------------------------------------------- */
 
 static void drop_privileges(void)
 {
@@ -674,8 +676,86 @@ START_TEST(without_privileges)
 }
 END_TEST
 
-/* --- refusals
- * ------------------------------------------------------------------------------------- */
+/* --- whole programs ----------------------------------------------------------------------- */
+
+static int shell_command(const char *cmd, bool traced)
+{
+	char *argv[] = { (char *)(uintptr_t)"bash", (char *)(uintptr_t)"-c",
+			 (char *)(uintptr_t)cmd, NULL };
+	pid_t pid;
+	int st;
+
+	if (traced)
+		return run_argv(argv, redirect_output);
+	pid = fork();
+	if (pid == 0) {
+		redirect_output(NULL);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	ck_assert_int_eq(waitpid(pid, &st, 0), pid);
+	return st;
+}
+
+static const char *const scripts[] = {
+	"for i in $(seq 20); do (echo $i | cat) & done | sort; wait; exit 4",
+	"echo a b c | awk '{print $2}' | sed s/b/B/; kill -TERM $$",
+	"type make >/dev/null || exit 0; printf 'all: 1 2 3 4\\n%%:\\n\\t@sleep 0.01; echo $@\\n' "
+	"| make -s -j4 -f - | sort",
+	"type python3 >/dev/null || exit 0; python3 -c 'import subprocess as s, threading as t\n"
+	"l = [t.Thread(target=lambda: s.check_output([\"true\"])) for i in range(8)]\n"
+	"[x.start() for x in l]; [x.join() for x in l]; print(1)'",
+	"type git >/dev/null || exit 0; d=$(mktemp -d); cd $d && git init -q a && cd a && touch x && "
+	"git add x && git -c user.name=n -c user.email=e commit -qm m && cd .. && "
+	"git clone -q a b && ls b; rm -rf $d",
+};
+
+START_TEST(programs_run_as_without_us)
+{
+	char direct[4096], traced[4096];
+	int st;
+
+	seen.passive = true;
+	st = shell_command(scripts[_i], false);
+	read_output(in_dir("out"), direct, sizeof(direct));
+	for (int round = 0; round < 3; round++) {
+		ck_assert_int_eq(shell_command(scripts[_i], true), st);
+		read_output(in_dir("out"), traced, sizeof(traced));
+		ck_assert_str_eq(direct, traced);
+	}
+}
+END_TEST
+
+static const char go_source[] =
+	"package main\nimport (\"os\"; \"sync\")\nfunc main() {\n var w sync.WaitGroup\n"
+	" for i := 0; i < 100; i++ {\n  w.Add(1)\n  go func() {\n   defer w.Done()\n"
+	"   for j := 0; j < 50; j++ {\n    f, e := os.Open(\"/fuss-redirect/etc/passwd\")\n"
+	"    if e != nil { panic(e) }\n    b := make([]byte, 64)\n    f.Read(b)\n"
+	"    f.Close()\n    if _, e := os.Stat(\"/nonexistent-engine\"); e == nil { panic(e) }\n"
+	"   }\n  }()\n }\n w.Wait()\n}\n";
+
+/* Small stacks that move, and signals of the runtime's own at any moment. */
+START_TEST(go_program)
+{
+	char cmd[256], bin[128], *argv[] = { bin, NULL };
+	FILE *f;
+
+	snprintf(bin, sizeof(bin), "%s", in_dir("prog"));
+	if (system("command -v go >/dev/null") != 0)
+		return;
+	f = fopen(in_dir("m.go"), "w");
+	fputs(go_source, f);
+	fclose(f);
+	snprintf(cmd, sizeof(cmd), "cd %s && go build -o prog m.go 2>/dev/null", dir);
+	if (system(cmd) != 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(run_argv(argv, NULL), 0);
+	ck_assert_uint_eq(seen.redirects, 3 * 100 * 50);
+}
+END_TEST
+
+/* --- refusals ----------------------------------------------------------------------------- */
 
 /* engine_new() in a child that prepare() has put into a bad place: errno and words that the
  * reason must contain. */
@@ -831,6 +911,9 @@ int main(void)
 	tcase_add_test(c, without_privileges);
 	tcase_add_test(c, refusals_say_why);
 	tcase_add_test(c, inside_another_tracer);
+	c = new_case(s, "programs");
+	tcase_add_loop_test(c, programs_run_as_without_us, 0, ARRAY_SIZE(scripts));
+	tcase_add_test(c, go_program);
 	c = new_case(s, "signals");
 	tcase_add_loop_test(c, signals_to_the_tracer_reach_the_command_once, 0, 14);
 	tcase_add_loop_test(c, suspend_and_foreground, 0, 4);
