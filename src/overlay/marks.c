@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "overlay/ovl.h"
 
 static void cleanup_dir(DIR **d)
@@ -90,6 +91,31 @@ int mark_opaque(int fd, const char *name, bool files)
 			return OPAQUE_YES;
 	}
 	return x ? OPAQUE_X : OPAQUE_NO;
+}
+
+/*
+ * Marks that say that the data or the names below are elsewhere.  Not to follow them would show something
+ * wrong: refused, and said once.
+ */
+int mark_refused(struct overlay *ov, int fd, const char *name, const struct stat *st)
+{
+	const char *what = S_ISDIR(st->st_mode) ? "redirect" : "metacopy";
+	char xattr[64];
+
+	/* A file without its data has a size and (but for attributes) no blocks. */
+	if (S_ISREG(st->st_mode) ? st->st_blocks * 512 >= st->st_size : !S_ISDIR(st->st_mode))
+		return 0;
+	for (unsigned user = 0; user < 2; user++) {
+		snprintf(xattr, sizeof(xattr), "%s.overlay.%s", user ? "user" : "trusted", what);
+		if (!has_xattr(fd, name, xattr))
+			continue;
+		if (!ov->told_mark)
+			msg("%s has the mark %s, which fuss does not follow: input/output error; "
+			    "mount the layers with overlayfs instead", name, xattr);
+		ov->told_mark = true;
+		return -EIO;
+	}
+	return 0;
 }
 
 bool node_xwh(struct node *n, unsigned layer, int fd)

@@ -128,6 +128,9 @@ static int look_at(struct walk *w, unsigned pos, bool last)
 		return 0;
 	if (f->type && !S_ISDIR(st.st_mode))
 		return 1;
+	r = last ? 0 : mark_refused(ov, fd, w->name, &st);
+	if (r < 0)
+		return r;
 	if (!f->type) {
 		f->type = st.st_mode & S_IFMT;
 		f->top = st;

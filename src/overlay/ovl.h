@@ -129,6 +129,7 @@ struct overlay {
 	unsigned workseq;
 	bool no_share;	  /* marks cannot be links of one */
 	/* Directories that must not show up in a lower (the host's root): the upper and work. */
+	bool told_mark; /* mark_refused() has said so */
 	bool nested;
 	struct identity *id;
 	struct dircache *dirs;
@@ -174,6 +175,8 @@ int mark_prefix_exists(int fd, const char *name);	 /* .wh.NAME: 0, 1 or -errno *
 int mark_is_whiteout(int fd, const char *name, mode_t mode, dev_t rdev, off_t size, bool xwh);
 enum { OPAQUE_NO, OPAQUE_YES, OPAQUE_X }; /* X: may hold xattr whiteouts */
 int mark_opaque(int fd, const char *name, bool files);
+/* 0, or -EIO for a mark that is not understood: redirect, metacopy. */
+int mark_refused(struct overlay *ov, int fd, const char *name, const struct stat *st);
 bool node_xwh(struct node *n, unsigned layer, int fd);
 /* What hides name in the upper directory: */
 enum { WAY_FREE, WAY_NODE, WAY_PREFIX, WAY_OBJECT };

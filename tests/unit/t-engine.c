@@ -705,8 +705,8 @@ static const char *const scripts[] = {
 	"type python3 >/dev/null || exit 0; python3 -c 'import subprocess as s, threading as t\n"
 	"l = [t.Thread(target=lambda: s.check_output([\"true\"])) for i in range(8)]\n"
 	"[x.start() for x in l]; [x.join() for x in l]; print(1)'",
-	"type git >/dev/null || exit 0; d=$(mktemp -d); cd $d && git init -q a && cd a && touch x && "
-	"git add x && git -c user.name=n -c user.email=e commit -qm m && cd .. && "
+	"type git >/dev/null || exit 0; d=$(mktemp -d); cd $d && git init -q a && cd a && "
+	"touch x && git add x && git -c user.name=n -c user.email=e commit -qm m && cd .. && "
 	"git clone -q a b && ls b; rm -rf $d",
 };
 
