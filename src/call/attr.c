@@ -11,6 +11,12 @@
 #include "call/call.h"
 #include "vfs/perm.h"
 
+/* fchmod and friends do not take O_PATH descriptors: the kernel says EBADF. */
+static bool attr_needs_open(const struct call *c, const struct target *t)
+{
+	return t->by_fd && !t->magic && (t->fd.flags & O_PATH) && !(call_atflags(c) & AT_EMPTY_PATH);
+}
+
 /*
  * The object is in t; makes the change and answers.  A descriptor of ours whose object has no name any
  * more: the call may run on what lies in the upper layer, never on a lower file.
@@ -22,8 +28,7 @@ static int attr_change(struct calls *cs, struct call *c, const struct target *t,
 	struct vfs_setattr copy = *a;
 	int r;
 
-	/* fchmod and friends do not take O_PATH descriptors: the kernel says EBADF. */
-	if (t->by_fd && !t->magic && (t->fd.flags & O_PATH) && !(call_atflags(c) & AT_EMPTY_PATH))
+	if (attr_needs_open(c, t))
 		return 0;
 	r = target_named(c, t);
 	if (r <= 0)
@@ -62,7 +67,7 @@ int call_chmod(struct calls *cs, struct call *c)
 	if (!t.inside)
 		return target_outside(cs, c, 1, &t);
 	/* A symlink has no mode of its own: since 6.6 every file system answers so. */
-	if (t.vn && S_ISLNK(t.vn->type))
+	if (!attr_needs_open(c, &t) && t.vn && S_ISLNK(t.vn->type))
 		return cs->readonly ? -EROFS : -EOPNOTSUPP;
 	return attr_change(cs, c, &t, &a);
 }

@@ -283,6 +283,19 @@ static int open_check(struct calls *cs, const struct open_args *a, const struct 
 	return 0;
 }
 
+/*
+ * A directory that was removed, from where the call starts: it has no path any more, but the descriptor or
+ * cwd still is it, and the kernel opens it once more.
+ */
+static int open_dead(struct calls *cs, struct call *c, const struct open_args *a, const struct target *t)
+{
+	if (t->by_fd || t->path[strspn(t->path, "./")])
+		return -ENOENT;
+	if (a->flags & O_CREAT)
+		return -EISDIR;
+	return open_redirect(cs, c, a, ".", (unsigned)task_mark_oflags((int)a->flags));
+}
+
 static int open_existing(struct calls *cs, struct call *c, const struct open_args *a,
 			 const struct target *t)
 {
@@ -297,6 +310,8 @@ static int open_existing(struct calls *cs, struct call *c, const struct open_arg
 	r = open_check(cs, a, t, write);
 	if (r < 0)
 		return r;
+	if (S_ISDIR(t->vn->type) && t->vn->dead)
+		return open_dead(cs, c, a, t);
 	if (!(a->flags & O_PATH) && S_ISREG(t->vn->type)) {
 		if (write && cs->readonly)
 			return -EROFS;

@@ -87,7 +87,7 @@ static int target_parent(struct calls *cs, struct path_query *q, enum path_last 
 		if (!S_ISDIR(t->res.vn->type))
 			return -ENOTDIR;
 		t->vn = t->res.vn;
-	} else if (!t->res.as_given) {
+	} else if (t->res.host[0]) {
 		n = strlen(t->res.host);
 		if (n + 4 > sizeof(t->res.host))
 			return -ENAMETOOLONG;

@@ -20,7 +20,7 @@ answer() {
 	local line
 	while read -r line; do
 		(cd "$L" && eval "$line")
-		echo done
+		echo answered
 	done
 }
 
