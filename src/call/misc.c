@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "call/call.h"
 
+/* AT_HANDLE_FID (since 6.5): only to tell files apart, for fanotify. */
+#define HANDLE_FID 0x200
+
 /* inotify_add_watch, name_to_handle_at, fanotify_mark, swapon, acct …: the kernel runs them. */
 int call_redirect(struct calls *cs, struct call *c)
 {
@@ -28,10 +31,15 @@ int call_redirect(struct calls *cs, struct call *c)
 	r = target_get(cs, c, 1, flags, &t);
 	if (r < 0)
 		return r;
-	if (!t.inside || t.by_fd)
-		return t.by_fd ? 0 : target_outside(cs, c, 1, &t);
-	if (!t.vn)
+	if (!t.inside)
+		return target_outside(cs, c, 1, &t);
+	if (!t.vn && !t.by_fd)
 		return -ENOENT;
+	/* A handle would lead to the real file, past us; overlayfs has none either (nfs_export=off). */
+	if (c->id == SYS_ID_name_to_handle_at && !(call_atflags(c) & HANDLE_FID))
+		return -EOPNOTSUPP;
+	if (t.by_fd)
+		return 0;
 	return target_redirect(cs, c, 1, t.vn);
 }
 

@@ -369,15 +369,24 @@ uint64_t engine_cookie(const struct engine *e)
 	return e->cookie;
 }
 
-/* Descriptors of this process: one a task (tracee_getfd), so as many as can be had. */
-static void raise_nofile(void)
+/*
+ * The limits of the command are not for this process: it needs descriptors, and a file larger than the
+ * limit can be copied up without growing.  Where the limit is a hard one a write fails, and that is no
+ * reason to die.
+ */
+static void raise_limits(void)
 {
-	struct rlimit lim;
+	static const __rlimit_resource_t which[] = { RLIMIT_NOFILE, RLIMIT_FSIZE };
 
-	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
+	for (unsigned i = 0; i < sizeof(which) / sizeof(which[0]); i++) {
+		struct rlimit lim;
+
+		if (getrlimit(which[i], &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
+			lim.rlim_cur = lim.rlim_max;
+			setrlimit(which[i], &lim);
+		}
 	}
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 int engine_run(struct engine *e, char *const argv[], char *const envp[], int (*setup)(void *),
@@ -398,7 +407,7 @@ int engine_run(struct engine *e, char *const argv[], char *const envp[], int (*s
 		if (t)
 			task_announce(t, NULL, SIGCHLD);
 		signals_start(s.pid);
-		raise_nofile();
+		raise_limits();
 		sigprocmask(SIG_SETMASK, &old, NULL);
 		r = t ? spawn_go(&s) : -ENOMEM;
 		if (r < 0)
