@@ -252,8 +252,7 @@ void log_begin(struct log_line *l, const char *level, const char *message)
 	snprintf(stamp, sizeof(stamp), "%s.%06ldZ", day, ts.tv_nsec / 1000);
 	log_str(l, "time", stamp);
 	log_str(l, "level", level);
-	add_key(l, "msg");
-	add_quoted(l, message);
+	log_str(l, "msg", message);
 }
 
 void log_end(struct log_line *l)
