@@ -101,10 +101,16 @@ static int session_start(struct session *s, char *why, size_t size)
 	struct path_hooks hooks = { .magic = task_magic, .arg = &s->calls.tasks };
 	struct engine_options opt = { .want_all_exits = log_on(LOG_INTERCEPT) };
 	struct engine_cb cb;
+	struct stat st;
 	int r;
 
 	if (!layers)
 		return -ENOMEM;
+	if (x_fstatat(AT_FDCWD, s->cfg.mountpoint, &st, 0) == 0 && !S_ISDIR(st.st_mode)) {
+		snprintf(why, size, "the mount point %s is not a directory: give one, or a path that does not exist",
+			 s->cfg.mountpoint);
+		return -ENOTDIR;
+	}
 	r = session_fs(s, why, size);
 	if (r < 0)
 		return r;

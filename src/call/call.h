@@ -26,6 +26,7 @@ struct calls {
 	bool readonly;
 	struct reopen *reopen; /* reopen.c: descriptors to be put on an upper file */
 	bool warned_mount;
+	bool warned_reach;
 };
 
 /* What is kept from enter to exit of a call. */

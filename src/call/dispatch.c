@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "call/call.h"
@@ -160,12 +161,29 @@ static void on_enter(struct call *c, void *ctx)
 		call_return(c, r);
 }
 
+/*
+ * A task that changed its user opens the real file with its own rights; where a directory above a layer is
+ * closed to it, the kernel's mount would still let it in.
+ */
+static void warn_unreachable(struct calls *cs, const struct call *c)
+{
+	const struct cred *cred;
+
+	if (cs->warned_reach || task_cred(call_task(c), &cred) < 0 || cred->fsuid == geteuid())
+		return;
+	cs->warned_reach = true;
+	warn("user %u of process %d may not have access to the layers: open the directories above them to others (chmod o+x)",
+	     (unsigned)cred->fsuid, (int)c->t->tgid);
+}
+
 static void on_exit_call(struct call *c, void *ctx)
 {
 	struct calls *cs = ctx;
 	struct pending *p = c->data;
 
 	if (p) {
+		if (p->redirected && c->result == -EACCES)
+			warn_unreachable(cs, c);
 		if (p->redirected && p->gen != cs->gen && is_race_errno(c->result) && !p->made) {
 			debug("%s raced with a change, again", c->row->name);
 			call_retry(c);

@@ -161,8 +161,8 @@ int check_layers(struct overlay *ov, const struct overlay_config *cfg, char *why
 	const struct report rep = { why, size };
 	int r = 0;
 
-	if (!cfg->nlower)
-		return fail(&rep, -EINVAL, "no lower directory is given; give at least one");
+	if (!cfg->nlower && !cfg->upper)
+		return fail(&rep, -EINVAL, "no layer is given; give a lower or an upper directory");
 	if (cfg->nlower > LOWER_MAX)
 		return fail(&rep, -EINVAL,
 			    "%u lower directories are given, %d are possible; merge some",

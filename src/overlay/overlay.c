@@ -169,7 +169,7 @@ static int make_root(struct overlay *ov)
 	if (r < 0)
 		return r;
 	struct node *n = ov->root;
-	n->lower = calloc(ov->nlayer - 1, sizeof(*n->lower));
+	n->lower = calloc(ov->nlayer, sizeof(*n->lower));
 	if (!n->lower)
 		return -ENOMEM;
 	for (unsigned i = 1; i < ov->nlayer; i++) {
