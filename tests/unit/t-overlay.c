@@ -988,7 +988,7 @@ START_TEST(layer_sets_are_checked)
 		{ "u", "l1:l1/in", NULL, -ELOOP, "inside the lower" },
 		{ "u", "l1", "none", -ENOENT, "does not exist" },
 		{ "u", "l1", "volatile", -EINVAL, "volatile" },
-		{ "u", "", NULL, -EINVAL, "at least one" },
+		{ NULL, "", NULL, -EINVAL, "no layer" },
 	};
 	struct vfs *fs;
 	char why[512];
