@@ -265,6 +265,28 @@ static int add_root(struct path_space *s)
 	return cache_new_string(&s->cache, real, strlen(real), &h->upper);
 }
 
+/* With "/" as mount point what is no file system of files comes from the host. */
+static int add_binds(struct path_space *s)
+{
+	static const char *const names[] = { "proc", "dev", "sys" };
+	struct cache_head *h = cache_head_rw(&s->cache);
+	char path[8];
+	struct stat st;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
+		arena_ref node;
+
+		snprintf(path, sizeof(path), "/%s", names[i]);
+		if (x_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+			continue;
+		r = host_pin(s, h->vfs_root, names[i], strlen(names[i]), i == 0 ? NODE_PROC : 0, &node);
+		if (r == 0 && i == 0)
+			h->proc = node;
+	}
+	return r;
+}
+
 /* The host's side: "/", /proc, and the way to the mount point, which need not exist. */
 static int add_host(struct path_space *s)
 {
@@ -298,7 +320,7 @@ static int add_host(struct path_space *s)
 	cache_node_rw(&s->cache, at)->twin = twin;
 	cache_set_flags(&s->cache, at, NODE_MOUNT, 0);
 	h->mount = at;
-	return 0;
+	return *s->mountpoint ? 0 : add_binds(s);
 }
 
 static uint32_t protected_symlinks(void)
