@@ -172,8 +172,8 @@ static void warn_unreachable(struct calls *cs, const struct call *c)
 	if (cs->warned_reach || task_cred(call_task(c), &cred) < 0 || cred->fsuid == geteuid())
 		return;
 	cs->warned_reach = true;
-	warn("user %u of process %d may not have access to the layers: open the directories above them to others (chmod o+x)",
-	     (unsigned)cred->fsuid, (int)c->t->tgid);
+	warn("user %u of process %d may not have access to the layers: open the directories above them "
+	     "to others (chmod o+x)", (unsigned)cred->fsuid, (int)c->t->tgid);
 }
 
 static void on_exit_call(struct call *c, void *ctx)
