@@ -26,7 +26,7 @@
 set -u
 export LC_ALL=C
 umask 022
-unset FUSS_LOG_LEVEL FUSS_DEBUG
+unset FUSS_LOG_LEVEL FUSS_DEBUG MAKEFLAGS MFLAGS MAKELEVEL
 tap_self=$0
 tap_args=("$@")
 tap_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -41,7 +41,7 @@ tap_say() { # ok|not ok, description
 
 note() {
 	local line
-	while IFS= read -r line; do printf '# %s\n' "$line" >&"${TAP_FD:-1}"; done <<<"$*"
+	while IFS= read -r line; do printf '# %.400s\n' "$line" >&"${TAP_FD:-1}"; done <<<"$*"
 }
 
 # ok DESCRIPTION COMMAND...: the command succeeds.

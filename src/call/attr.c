@@ -74,7 +74,11 @@ int call_chmod(struct calls *cs, struct call *c)
 
 int call_chown(struct calls *cs, struct call *c)
 {
-	struct vfs_setattr a = { .uid = (uid_t)call_arg(c, R_UID), .gid = (gid_t)call_arg(c, R_GID) };
+	struct vfs_setattr a = {
+		.mask = VFS_CHOWN,
+		.uid = (uid_t)call_arg(c, R_UID),
+		.gid = (gid_t)call_arg(c, R_GID),
+	};
 
 	if (call_atflags(c) & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;

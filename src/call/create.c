@@ -124,45 +124,20 @@ int call_symlink(struct calls *cs, struct call *c)
 	return r < 0 ? r : create_answer(cs, c, &t, &how);
 }
 
-/*
- * An open file of ours as the source: by AT_EMPTY_PATH, or by its /proc link (which the path module
- * leaves to the kernel when the file has no name).
- */
-static int link_source_fd(struct calls *cs, struct target *old, struct task_fd *ret)
+/* An open file as the source: by AT_EMPTY_PATH, or by its /proc link. */
+static int link_fd(struct calls *cs, const struct target *old, const struct target *new)
 {
-	struct task *t;
-	int fd, r;
+	const struct task_fd *f = &old->fd;
 
-	if (old->by_fd) {
-		*ret = old->fd;
-		old->fd.fd = -1;
-		return 0;
-	}
-	t = proc_fd_of(cs, old->res.host, &fd);
-	if (!t)
+	if (!old->by_fd || !f->ours)
 		return -EXDEV;
-	r = task_fd_get(t, fd, ret);
-	if (r < 0)
-		return r == -EBADF ? -ENOENT : r;
-	return ret->ours ? 0 : -EXDEV;
-}
-
-static int link_fd(struct calls *cs, struct target *old, const struct target *new)
-{
-	_cleanup_task_fd_ struct task_fd f = TASK_FD_NONE;
-	int r = link_source_fd(cs, old, &f);
-
-	if (r < 0)
-		return r;
-	if (!f.ours)
-		return -EXDEV;
-	if (f.vn && !f.vn->dead)
-		return cs->fs->ops->link(f.vn, new->res.dir, new->res.name, new->cred);
-	if (f.vn)
+	if (f->vn && !f->vn->dead)
+		return cs->fs->ops->link(f->vn, new->res.dir, new->res.name, new->cred);
+	if (f->vn)
 		return -ENOENT; /* it had names, all are gone: vfs_link() */
 	if (!cs->fs->ops->link_fd)
 		return -EOPNOTSUPP;
-	return cs->fs->ops->link_fd(cs->fs, f.fd, new->res.dir, new->res.name, new->cred);
+	return cs->fs->ops->link_fd(cs->fs, f->fd, new->res.dir, new->res.name, new->cred);
 }
 
 /* filename_create() outside, before the two mounts are compared. */
@@ -189,6 +164,7 @@ int call_link(struct calls *cs, struct call *c)
 	r = target_get(cs, c, 1, at & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0, &old);
 	if (r < 0)
 		return r;
+	target_magic(cs, at & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0, &old);
 	if (old.inside && !old.vn && !old.by_fd)
 		return -ENOENT;
 	r = target_get(cs, c, 2, PATH_CREATE, &new);
@@ -213,7 +189,10 @@ int call_link(struct calls *cs, struct call *c)
 		return r;
 	if (!cs->fs->ops->link)
 		return -EOPNOTSUPP;
-	if (!old.vn || old.by_fd)
+	/* A removed directory; the file system knows of one that is there. */
+	if (old.vn && old.vn->dead && S_ISDIR(old.vn->type))
+		r = perm_create(new.res.dir, new.cred) < 0 ? -EACCES : -EPERM;
+	else if (!old.vn || old.by_fd)
 		r = link_fd(cs, &old, &new);
 	else
 		r = cs->fs->ops->link(old.vn, new.res.dir, new.res.name, new.cred);

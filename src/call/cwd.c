@@ -66,11 +66,11 @@ int call_chdir(struct calls *cs, struct call *c)
 		return -ENOENT;
 	if (!S_ISDIR(t.vn->type))
 		return -ENOTDIR;
+	if (t.vn->dead && !t.path[strspn(t.path, "./")])
+		return 0; /* "." of a removed directory: where the task is already */
 	r = perm_vnode(t.vn, PERM_X, t.cred);
 	if (r < 0)
 		return r;
-	if (t.vn->dead && !t.path[strspn(t.path, "./")])
-		return 0; /* "." of a removed directory: where the task is already */
 	r = cwd_after(cs, c, false);
 	return r < 0 ? r : target_redirect(cs, c, 1, t.vn);
 }

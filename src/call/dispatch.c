@@ -161,6 +161,28 @@ static void on_enter(struct call *c, void *ctx)
 		call_return(c, r);
 }
 
+/* Is a directory above the top-most layer closed to these credentials? */
+static bool way_is_closed(struct calls *cs, const struct cred *cred)
+{
+	char real[PATH_MAX];
+	struct vnode *root;
+	struct stat st;
+
+	if (cs->fs->ops->root(cs->fs, &root) < 0 ||
+	    cs->fs->ops->realpath(root, real, sizeof(real)) < 0)
+		return false;
+	for (char *slash; (slash = strrchr(real, '/')) && slash != real;) {
+		*slash = 0;
+		if (stat(real, &st) < 0)
+			return false;
+		if (!(st.st_mode & (st.st_uid == cred->fsuid		? 0100
+				    : cred_in_group(cred, st.st_gid) ? 0010
+								     : 0001)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * A task that changed its user opens the real file with its own rights; where a directory above a layer is
  * closed to it, the kernel's mount would still let it in.
@@ -169,7 +191,8 @@ static void warn_unreachable(struct calls *cs, const struct call *c)
 {
 	const struct cred *cred;
 
-	if (cs->warned_reach || task_cred(call_task(c), &cred) < 0 || cred->fsuid == geteuid())
+	if (cs->warned_reach || task_cred(call_task(c), &cred) < 0 ||
+	    cred->fsuid == geteuid() || !way_is_closed(cs, cred))
 		return;
 	cs->warned_reach = true;
 	warn("user %u of process %d may not have access to the layers: open the directories above them "

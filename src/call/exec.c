@@ -151,8 +151,7 @@ static int script_line(char *head, ssize_t n, char **ret_interp, char **ret_arg)
 /* Follows #! lines until a binary is reached.  name: how the program was called. */
 static int exec_scripts(struct calls *cs, struct call *c, struct program *p, const char *name)
 {
-	struct target *t = malloc(sizeof(*t));
-	_cleanup_free_ struct target *owned = t;
+	_cleanup_free_ struct target *t = malloc(sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
@@ -271,8 +270,7 @@ static int exec_argv0(struct call *c, const struct program *p, char *buf, size_t
 static int exec_loader(struct calls *cs, struct call *c, struct program *p)
 {
 	_cleanup_fd_ int fd = x_openat(AT_FDCWD, p->real, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-	struct target *t = malloc(sizeof(*t));
-	_cleanup_free_ struct target *owned = t;
+	_cleanup_free_ struct target *t = malloc(sizeof(*t));
 	char interp[PATH_MAX], argv0[PATH_MAX], self[PATH_MAX];
 	int r;
 

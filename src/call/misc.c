@@ -72,7 +72,7 @@ int call_mount(struct calls *cs, struct call *c)
 		if (r < 0)
 			return r;
 		if (t.inside)
-			return mount_refuse(cs, c, "nothing can be mounted below the mount point of fuss");
+			return mount_refuse(cs, c, "the directory is below the mount point of fuss");
 		r = target_outside(cs, c, which, &t);
 		if (r < 0)
 			return r;

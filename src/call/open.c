@@ -284,10 +284,11 @@ static int open_check(struct calls *cs, const struct open_args *a, const struct 
 }
 
 /*
- * A directory that was removed, from where the call starts: it has no path any more, but the descriptor or
- * cwd still is it, and the kernel opens it once more.
+ * A directory that was removed, from where the call starts: it has no path any more, but the
+ * descriptor or cwd still is it, and the kernel opens it once more.
  */
-static int open_dead(struct calls *cs, struct call *c, const struct open_args *a, const struct target *t)
+static int open_dead(struct calls *cs, struct call *c, const struct open_args *a,
+		     const struct target *t)
 {
 	if (t->by_fd || t->path[strspn(t->path, "./")])
 		return -ENOENT;

@@ -71,7 +71,7 @@ static void reopen_add(struct calls *cs, struct task *t, int fd, struct vnode *v
 	struct reopen *e, **end = &cs->reopen;
 
 	/* A descriptor on the layer's own path stays what it is. */
-	if (task_fd_get(t, fd, &f) < 0 || !f.ours || (f.flags & O_PATH) ||
+	if (task_fd_get(t, fd, &f) < 0 || !f.ours || f.vn != vn || (f.flags & O_PATH) ||
 	    reopen_find(cs, t->tgid, fd))
 		return;
 	e = calloc(1, sizeof(*e));
@@ -100,7 +100,8 @@ static void scan_process(struct calls *cs, struct task *t, struct vnode *vn, con
 			continue;
 		if (st.st_dev == upper->st_dev && st.st_ino == upper->st_ino)
 			continue;
-		if (path_by_stat(cs->space, &st) == vn)
+		/* Of a file with several names each is an object of its own: reopen_add() knows. */
+		if (st.st_nlink > 1 || path_by_stat(cs->space, &st) == vn)
 			reopen_add(cs, t, atoi(d->d_name), vn, &st);
 	}
 	closedir(dir);

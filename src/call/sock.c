@@ -61,9 +61,19 @@ static int sock_lookup(struct calls *cs, struct call *c, unsigned flags, struct 
 	return 0;
 }
 
+#define ADDR_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
+/* Longer names do not fit behind the descriptor of their directory. */
+#define SHORT_NAME (ADDR_PATH - sizeof("/proc/4194304/fd/1048576/"))
+
+static bool sock_fits(const char *real)
+{
+	return strlen(real) < ADDR_PATH || strlen(strrchr(real, '/') + 1) <= SHORT_NAME;
+}
+
 /*
- * real as a socket address: itself where it fits, else through a descriptor of its directory, which
- * stays open until the call is over (a ring: as many calls as are ever in flight).
+ * real as a socket address: itself where it fits, else through a descriptor of its directory, or of
+ * the socket if its name is long, too.  It stays open until the call is over (a ring: as many calls
+ * as are ever in flight).
  */
 static int sock_short(const char *real, struct sockaddr_un *un, socklen_t *len)
 {
@@ -79,9 +89,9 @@ static int sock_short(const char *real, struct sockaddr_un *un, socklen_t *len)
 		*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(real) + 1);
 		return 0;
 	}
-	slash = strrchr(real, '/');
-	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - real), real);
-	fd = x_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	slash = sock_fits(real) ? strrchr(real, '/') : "";
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strlen(real) - strlen(slash)), real);
+	fd = x_openat(AT_FDCWD, dir, O_PATH | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;
 	if (ring[next])
@@ -119,7 +129,7 @@ static void bound(struct calls *cs, struct call *c, struct pending *p)
 	cs->gen++;
 	if (!p->text || c->result < 0)
 		return;
-	/* Made under another name, because a whiteout was in the way: now to its own. */
+	/* Made under another name: a whiteout was in the way, or its own is long. */
 	r = task_cred(call_task(c), &cred);
 	path_forget(cs->space, p->dir, p->text);
 	if (r == 0)
@@ -155,7 +165,7 @@ static int sock_bind(struct calls *cs, struct call *c, struct target *t)
 	p->dir = t->res.dir;
 	strcpy(p->name, t->res.name);
 	r = cs->fs->ops->create_path(t->res.dir, t->res.name, t->cred, real, sizeof(real));
-	if (r == -EEXIST) {
+	if (r == -EEXIST || (r == 0 && !sock_fits(real))) {
 		snprintf(temp, sizeof(temp), ".fuss-bind-%d", (int)c->t->tid);
 		free(p->text);
 		p->text = strdup(temp);

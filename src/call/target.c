@@ -124,7 +124,8 @@ static int target_path(struct calls *cs, struct call *c, int dirfd, uint64_t add
 	q.start = from;
 	q.tid = task->tid;
 	q.tgid = task->tgid;
-	if ((flags & (PATH_CREATE | PATH_FOLLOW)) == PATH_CREATE && cut_last_dots(t->path, &last))
+	if ((flags & (PATH_CREATE | PATH_FOLLOW)) == PATH_CREATE && c->row->class != SYS_OPEN &&
+	    cut_last_dots(t->path, &last))
 		return target_parent(cs, &q, last, t);
 	r = path_lookup(cs->space, &q, &t->res);
 	if (r < 0)

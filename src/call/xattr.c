@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -83,6 +84,35 @@ static int xattr_answer(struct call *c, ssize_t n, const void *buf, uint64_t add
 	return 0;
 }
 
+/* The names of an open object that has no name itself, without those of the format. */
+static int list_unnamed(struct calls *cs, struct call *c, const struct target *t)
+{
+	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX);
+	size_t room = call_arg(c, R_LEN), len = 0;
+	char path[64];
+	ssize_t n;
+
+	if (!list)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->fd.fd);
+	n = listxattr(path, list, XATTR_LIST_MAX);
+	if (n < 0)
+		return -errno;
+	for (char *s = list; s < list + n;) {
+		size_t all = strlen(s) + 1;
+		char *next = s + all;
+
+		if (!cs->fs->ops->xattr_hidden(s)) {
+			memmove(list + len, s, all);
+			len += all;
+		}
+		s = next;
+	}
+	if (room && len > room)
+		return -ERANGE;
+	return xattr_answer(c, (ssize_t)len, list, call_arg(c, R_BUF), room);
+}
+
 int call_getxattr(struct calls *cs, struct call *c)
 {
 	_cleanup_target_ struct target t = { .fd = TASK_FD_NONE };
@@ -101,6 +131,8 @@ int call_getxattr(struct calls *cs, struct call *c)
 	if (r < 0)
 		return r;
 	r = xattr_target(cs, c, &t);
+	if (r <= 0 && t.inside && t.by_fd && t.fd.fd >= 0 && cs->fs->ops->xattr_hidden(name))
+		return r == -EBADF ? r : -ENODATA;
 	if (r <= 0)
 		return r == -ESTALE ? 0 : r; /* reading harms nobody */
 	if (a.size > XATTR_SIZE_MAX)
@@ -123,6 +155,8 @@ int call_listxattr(struct calls *cs, struct call *c)
 	if (r < 0)
 		return r;
 	r = xattr_target(cs, c, &t);
+	if ((r == 0 || r == -ESTALE) && t.inside && t.by_fd && t.fd.fd >= 0)
+		return list_unnamed(cs, c, &t);
 	if (r <= 0)
 		return r == -ESTALE ? 0 : r; /* reading harms nobody */
 	if (room > XATTR_LIST_MAX)

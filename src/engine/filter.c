@@ -4,6 +4,7 @@
 #include "engine/filter.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "arch/arch.h"
+#include "base/caps.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "sys/sys.h"
@@ -86,6 +88,22 @@ static int add_commands(scmp_filter_ctx ctx, int nr, const uint32_t *cmd)
 		r = seccomp_rule_add(ctx, ACT_TRACE, nr, 1,
 				     SCMP_A1(SCMP_CMP_MASKED_EQ, MASK32, *cmd));
 	return r;
+}
+
+/*
+ * Without CAP_SYS_PTRACE nobody may read the memory of a task that is not dumpable, its tracer
+ * neither: no path of it could be read any more.  ssh-agent and others ask for that; they are told
+ * that it is so.
+ */
+static int add_dumpable(scmp_filter_ctx ctx, const struct abi *abi)
+{
+	int nr = sys_nr(abi, SYS_ID_prctl);
+
+	if (nr < 0 || caps_effective(CAP_SYS_PTRACE))
+		return 0;
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(0), nr, 2,
+				SCMP_A0(SCMP_CMP_MASKED_EQ, MASK32, PR_SET_DUMPABLE),
+				SCMP_A1(SCMP_CMP_EQ, 0, 0));
 }
 
 /* Calls that have nothing to do with paths, and yet: */
@@ -165,6 +183,8 @@ static int build_trace(const struct abi *abi, uint64_t cookie, bool trace_denied
 	}
 	if (r == 0)
 		r = add_special(ctx, abi);
+	if (r == 0)
+		r = add_dumpable(ctx, abi);
 	return r < 0 ? r : filter_export(ctx, ret);
 }
 

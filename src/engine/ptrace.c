@@ -370,13 +370,13 @@ uint64_t engine_cookie(const struct engine *e)
 }
 
 /*
- * The limits of the command are not for this process: it needs descriptors, and a file larger than the
- * limit can be copied up without growing.  Where the limit is a hard one a write fails, and that is no
- * reason to die.
+ * The limits of the command are not for this process: it needs descriptors, and a file larger than
+ * the limit can be copied up without growing.  Where the limit is a hard one a write fails (SIGXFSZ
+ * is ignored).
  */
 static void raise_limits(void)
 {
-	static const __rlimit_resource_t which[] = { RLIMIT_NOFILE, RLIMIT_FSIZE };
+	static const int which[] = { RLIMIT_NOFILE, RLIMIT_FSIZE };
 
 	for (unsigned i = 0; i < sizeof(which) / sizeof(which[0]); i++) {
 		struct rlimit lim;
@@ -386,7 +386,6 @@ static void raise_limits(void)
 			setrlimit(which[i], &lim);
 		}
 	}
-	signal(SIGXFSZ, SIG_IGN);
 }
 
 int engine_run(struct engine *e, char *const argv[], char *const envp[], int (*setup)(void *),

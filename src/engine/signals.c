@@ -28,7 +28,7 @@ enum { WINDOW_MS = 20, MS = 1000000 };
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
 				 SIGWINCH, SIGCONT, SIGTSTP, SIGPWR };
-static const int ignored[] = { SIGPIPE, SIGTTIN, SIGTTOU };
+static const int ignored[] = { SIGPIPE, SIGTTIN, SIGTTOU, SIGXFSZ };
 
 /* Of the handler; the main program changes it only with these signals blocked. */
 static struct {

@@ -134,7 +134,7 @@ static int apply(const struct loc *l, const struct vfs_setattr *a, const struct 
 		if (r == 0)
 			r = drop_setid(l, st, c);
 	}
-	if (r == 0 && (a->mask & (VFS_UID | VFS_GID)))
+	if (r == 0 && (a->mask & (VFS_UID | VFS_GID | VFS_CHOWN)))
 		r = change_owner(l, a, st, c);
 	if (r == 0 && (a->mask & VFS_MODE))
 		r = chmod_at(l->fd, l->name, a->mode);

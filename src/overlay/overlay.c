@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 
+#include "base/caps.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "overlay/whiteout.h"
@@ -105,23 +105,9 @@ static const struct vfs_ops ops = {
 	.parts = ovl_parts,
 	.statfs = ovl_statfs,
 	.identify = ovl_identify,
+	.xattr_hidden = xattr_is_mark,
 	.destroy = ovl_destroy,
 };
-
-static uint64_t own_caps(void)
-{
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2] = { { 0 } };
-
-	if (syscall(SYS_capget, &h, d) < 0)
-		return 0;
-	return (uint64_t)d[1].effective << 32 | d[0].effective;
-}
-
-static bool has_cap(uint64_t caps, int cap)
-{
-	return caps >> cap & 1;
-}
 
 static int lock_upper(struct overlay *ov, char *why, size_t size)
 {
@@ -145,17 +131,16 @@ static int lock_upper(struct overlay *ov, char *why, size_t size)
 static int set_up_writing(struct overlay *ov, const struct overlay_config *cfg, char *why,
 			  size_t size)
 {
-	uint64_t caps = own_caps();
 	int r = lock_upper(ov, why, size);
 
 	if (r < 0)
 		return r;
 	ov->uid = geteuid();
 	ov->gid = getegid();
-	ov->chown = has_cap(caps, CAP_CHOWN);
-	ov->dac = has_cap(caps, CAP_DAC_OVERRIDE);
+	ov->chown = caps_effective(CAP_CHOWN);
+	ov->dac = caps_effective(CAP_DAC_OVERRIDE);
 	ov->userxattr_auto = cfg->userxattr < 0;
-	ov->userxattr = cfg->userxattr < 0 ? !has_cap(caps, CAP_SYS_ADMIN) : cfg->userxattr;
+	ov->userxattr = cfg->userxattr < 0 ? !caps_effective(CAP_SYS_ADMIN) : cfg->userxattr;
 	ov->prefix = check_prefix_dialect(ov, cfg->dialect);
 	ov->wh = ov->prefix ? &wh_prefix : &wh_chardev;
 	r = work_prepare(ov, cfg->work, why, size);

@@ -162,6 +162,8 @@ int task_fd_get(struct task *t, int fd, struct task_fd *ret)
 		return 0;
 	ret->vn = fd_vnode(t, fd, &ret->st);
 	ret->ours = ret->vn != NULL;
+	if (!ret->ours && S_ISREG(ret->st.st_mode) && !ret->st.st_nlink && !(ret->flags & O_PATH))
+		ret->ours = true; /* unnamed: its directory may be gone from the layer, too */
 	if (!ret->ours) { /* unnamed or not in the cache: the kernel's name tells whether it is a layer's */
 		_cleanup_free_ char *real = malloc(PATH_MAX);
 

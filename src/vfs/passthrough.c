@@ -341,7 +341,7 @@ static int pass_setattr(struct vnode *vn, const struct vfs_setattr *a, const str
 
 	if (r == 0)
 		r = perm_setattr(vn, &st, &copy, c);
-	if (r == 0 && (a->mask & (VFS_UID | VFS_GID)))
+	if (r == 0 && (a->mask & (VFS_UID | VFS_GID | VFS_CHOWN)))
 		r = (int)x_ret(fchownat(fd, name, a->mask & VFS_UID ? a->uid : (uid_t)-1,
 					a->mask & VFS_GID ? a->gid : (gid_t)-1,
 					AT_SYMLINK_NOFOLLOW));

@@ -253,6 +253,10 @@ int perm_setattr(struct vnode *vn, const struct statx *st, struct vfs_setattr *a
 	if ((a->mask & VFS_GID) && !cred_has_cap(c, CAP_CHOWN) &&
 	    !(owner && (a->gid == st->stx_gid || cred_in_group(c, a->gid))))
 		return -EPERM;
+	/* ATTR_KILL_SUID and ATTR_KILL_SGID become a change of the mode. */
+	if ((a->mask & (VFS_UID | VFS_GID | VFS_CHOWN)) == VFS_CHOWN && !S_ISDIR(st->stx_mode) &&
+	    (st->stx_mode & (S_ISUID | S_ISGID)) && !owner_or_capable(st, c))
+		return -EPERM;
 	if (a->mask & VFS_MODE) {
 		if (!owner_or_capable(st, c))
 			return -EPERM;

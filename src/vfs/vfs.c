@@ -292,6 +292,7 @@ static int no_readdir(U struct vnode *d, U uint64_t off, U vfs_dirent_fn fn, U v
 	{ NOT_SUPPORTED; }
 static int no_statfs(U struct vnode *vn, U struct statfs *ret) { NOT_SUPPORTED; }
 static void no_identify(U struct vfs *fs, U struct statx *st) {}
+static bool no_xattr_hidden(U const char *name) { return false; }
 static void no_destroy(U struct vfs *fs) {}
 
 #undef U
@@ -323,6 +324,7 @@ static void fill_ops(struct vfs_ops *o)
 	FILL(readdir, no_readdir);
 	FILL(statfs, no_statfs);
 	FILL(identify, no_identify);
+	FILL(xattr_hidden, no_xattr_hidden);
 	FILL(destroy, no_destroy);
 }
 

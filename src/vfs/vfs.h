@@ -53,7 +53,15 @@ struct vfs_create {
 	const char *target; /* S_IFLNK */
 };
 
-enum { VFS_MODE = 1, VFS_UID = 2, VFS_GID = 4, VFS_SIZE = 8, VFS_ATIME = 16, VFS_MTIME = 32 };
+enum {
+	VFS_MODE = 1,
+	VFS_UID = 2,
+	VFS_GID = 4,
+	VFS_SIZE = 8,
+	VFS_ATIME = 16,
+	VFS_MTIME = 32,
+	VFS_CHOWN = 64, /* it is a chown(2): even one without new ids takes the set-id bits */
+};
 
 struct vfs_setattr {
 	unsigned mask;		 /* VFS_* */
@@ -170,6 +178,8 @@ struct vfs_ops {
 	/* Lets an attribute of a real object that a tracee holds open become the merged one: identity of
 	 * st (st_dev, st_ino) for a file that no vnode is known for.  Optional. */
 	void (*identify)(struct vfs *fs, struct statx *st);
+	/* Is this name one of real objects that the view never shows?  For what has no vnode any more. */
+	bool (*xattr_hidden)(const char *name);
 	void (*destroy)(struct vfs *fs);
 };
 

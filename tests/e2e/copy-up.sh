@@ -14,7 +14,8 @@ body() {
 	setfattr -n user.small -v s "$L/p/q/r/f"
 	setfattr -n user.big -v "$(head -c 3500 /dev/zero | tr '\0' b)" "$L/p/q/r/f"
 	setfattr -n user.dir -v d "$L/p"
-	have setfacl && setfacl -m u:12:r "$L/p/q/r/f"
+	# Of oneself: a user namespace knows nobody else.
+	have setfacl && setfacl -m "u:$(id -u):r" "$L/p/q/r/f"
 	truncate -s 5M "$L/holes"
 	echo end >>"$L/holes"
 	mkfifo "$L/fifo"

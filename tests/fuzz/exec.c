@@ -73,6 +73,15 @@ int fuzz_dirfd(struct fuzz_exec *e)
 	return FUZZ_SLOT0 + (int)s;
 }
 
+unsigned int fuzz_owner(struct fuzz_exec *e)
+{
+	static const unsigned int ids[] = { (unsigned int)-1, 0, 1000, 1001, FUZZ_UID };
+	unsigned int id = ids[fuzz_rnd(&e->rng, 5)];
+
+	/* A user namespace knows only its own. */
+	return e->root || id == (unsigned int)-1 ? id : FUZZ_UID;
+}
+
 int fuzz_slot_fd(struct fuzz_exec *e, unsigned int *ret_slot)
 {
 	unsigned int s = fuzz_rnd(&e->rng, FUZZ_NSLOTS);
@@ -88,9 +97,12 @@ mode_t fuzz_mode(struct fuzz_exec *e)
 {
 	static const mode_t common[] = { 0644, 0755, 0600, 0700, 0777, 0666 };
 
+	/* What its owner may not use, fuss cannot use for him; the kernel's mount can. */
+	mode_t own = e->root ? 0 : 0700;
+
 	if (fuzz_pct(&e->rng, 70))
-		return common[fuzz_rnd(&e->rng, 6)];
-	return fuzz_rnd(&e->rng, 010000);
+		return common[fuzz_rnd(&e->rng, 6)] | own;
+	return fuzz_rnd(&e->rng, 010000) | own;
 }
 
 void fuzz_say_at(struct fuzz_exec *e, const char *call, int dfd, const char *path)
@@ -117,11 +129,30 @@ void fuzz_result(struct fuzz_exec *e, long r)
 
 void fuzz_result_stat(struct fuzz_exec *e, long r, const struct stat *st)
 {
+	struct fuzz_ids *ids = &e->ids;
+
 	fuzz_result(e, r);
 	if (r)
 		return;
 	fuzz_say(e, " ");
-	fuzz_add_stat(&e->line, &e->ids, st, 0);
+	/* Without origin marks the kernel shows two numbers for a file that is copied up. */
+	if (!e->root && !S_ISDIR(st->st_mode))
+		ids = NULL;
+	fuzz_add_stat(&e->line, ids, st, 0);
+}
+
+bool fuzz_lost_name(const struct fuzz_exec *e, int fd)
+{
+	char path[64], buf[4096];
+	struct stat st, named;
+	ssize_t n;
+
+	if (fstat(fd, &st) || (S_ISREG(st.st_mode) && !e->slot[fd - FUZZ_SLOT0].rdonly))
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, buf, sizeof(buf) - 1);
+	buf[n < 0 ? 0 : n] = 0;
+	return lstat(buf, &named) || named.st_dev != st.st_dev || named.st_ino != st.st_ino;
 }
 
 static int by_name(const void *a, const void *b)
@@ -206,7 +237,8 @@ static void final_dump(struct fuzz_exec *e)
 		if (!e->slot[s].used)
 			continue;
 		fuzz_say(e, "final fstat(%u", FUZZ_SLOT0 + s);
-		fuzz_result_stat(e, fstat(FUZZ_SLOT0 + (int)s, &st), &st);
+		if (!fuzz_lost_name(e, FUZZ_SLOT0 + (int)s))
+			fuzz_result_stat(e, fstat(FUZZ_SLOT0 + (int)s, &st), &st);
 		fuzz_say(e, "\n");
 		close(FUZZ_SLOT0 + (int)s);
 	}

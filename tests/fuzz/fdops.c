@@ -27,7 +27,19 @@ static void result_soft(struct fuzz_exec *e, unsigned int slot, long r)
 	fuzz_result(e, r);
 }
 
-/* Changes through a descriptor of a lower file that has lost its name: both refuse. */
+/*
+ * Changes through a descriptor of a lower file that has lost its name: fuss refuses all of them, the kernel
+ * some.
+ */
+static bool no_change(struct fuzz_exec *e, int fd)
+{
+	bool lost = fuzz_lost_name(e, fd);
+
+	if (lost)
+		fuzz_say(e, ") = not done");
+	return lost;
+}
+
 static int lost_name(int err)
 {
 	switch (err) {
@@ -61,6 +73,10 @@ static void op_read(struct fuzz_exec *e)
 
 	fuzz_say_fd(e, p ? "pread" : "read", fd);
 	fuzz_say(e, ", %zu, %lld", size, (long long)off);
+	if (e->slot[s].fifo) {
+		fuzz_say(e, ") = not done");
+		return;
+	}
 	n = p ? pread(fd, buf, size, off) : read(fd, buf, size);
 	result_soft(e, s, n);
 	if (n > 0 && !stale(e, s))
@@ -80,7 +96,7 @@ static void op_write(struct fuzz_exec *e)
 	fuzz_say_fd(e, p ? "pwrite" : "write", fd);
 	fuzz_say(e, ", %zu, %lld", size, (long long)off);
 	if (e->slot[s].fifo) {
-		fuzz_say(e, ") not done");
+		fuzz_say(e, ") = not done");
 		return;
 	}
 	fuzz_result(e, p ? pwrite(fd, buf, size, off) : write(fd, buf, size));
@@ -121,6 +137,8 @@ static void op_fstat(struct fuzz_exec *e)
 	struct stat st;
 
 	fuzz_say_fd(e, at ? "fstatat(empty path)" : "fstat", fd);
+	if (no_change(e, fd))
+		return;
 	fuzz_result_stat(e, at ? fstatat(fd, "", &st, AT_EMPTY_PATH) : fstat(fd, &st), &st);
 }
 
@@ -131,18 +149,19 @@ static void op_fchmod(struct fuzz_exec *e)
 
 	fuzz_say_fd(e, "fchmod", fd);
 	fuzz_say(e, ", %o", m);
-	result_change(e, fchmod(fd, m));
+	if (!no_change(e, fd))
+		result_change(e, fchmod(fd, m));
 }
 
 static void op_fchown(struct fuzz_exec *e)
 {
-	static const int ids[] = { -1, 0, 1000, 1001, 1234 };
 	int fd = fuzz_slot_fd(e, NULL);
-	int u = ids[fuzz_rnd(&e->rng, 5)], g = ids[fuzz_rnd(&e->rng, 5)];
+	uid_t u = fuzz_owner(e), g = fuzz_owner(e);
 
 	fuzz_say_fd(e, "fchown", fd);
-	fuzz_say(e, ", %d, %d", u, g);
-	result_change(e, fchown(fd, (uid_t)u, (gid_t)g));
+	fuzz_say(e, ", %d, %d", (int)u, (int)g);
+	if (!no_change(e, fd))
+		result_change(e, fchown(fd, u, g));
 }
 
 static void op_futimens(struct fuzz_exec *e)
@@ -155,7 +174,8 @@ static void op_futimens(struct fuzz_exec *e)
 
 	fuzz_say_fd(e, "futimens", fd);
 	fuzz_say(e, ", %lld, %lld", (long long)ts[0].tv_sec, (long long)ts[1].tv_sec);
-	result_change(e, futimens(fd, ts));
+	if (!no_change(e, fd))
+		result_change(e, futimens(fd, ts));
 }
 
 static void op_fxattr(struct fuzz_exec *e)
@@ -171,12 +191,14 @@ static void op_fxattr(struct fuzz_exec *e)
 	case 0:
 		fuzz_say_fd(e, "fsetxattr", fd);
 		fuzz_say(e, ", %s, {%zu}", name, size);
-		result_change(e, fsetxattr(fd, name, "valuevalue", size, 0));
+		if (!no_change(e, fd))
+			result_change(e, fsetxattr(fd, name, "valuevalue", size, 0));
 		break;
 	case 1:
 		fuzz_say_fd(e, "fremovexattr", fd);
 		fuzz_say(e, ", %s", name);
-		result_change(e, fremovexattr(fd, name));
+		if (!no_change(e, fd))
+			result_change(e, fremovexattr(fd, name));
 		break;
 	case 2:
 		fuzz_say_fd(e, "fgetxattr", fd);
@@ -262,10 +284,13 @@ static void op_reopen(struct fuzz_exec *e)
 	static const int modes[] = { O_RDONLY, O_RDWR, O_WRONLY, O_RDWR | O_TRUNC, O_PATH };
 	unsigned int t = fuzz_rnd(&e->rng, FUZZ_NSLOTS);
 	int fd = fuzz_slot_fd(e, NULL), flags = modes[fuzz_rnd(&e->rng, 5)], r;
+	struct stat st;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fuzz_say(e, "open(%s, %#o", path, (unsigned int)flags);
+	if (!fstat(fd, &st) && S_ISDIR(st.st_mode) && no_change(e, fd))
+		return;
 	r = open(path, flags | O_NONBLOCK | O_CLOEXEC);
 	if (r < 0 && e->slot[fd - FUZZ_SLOT0].used)
 		errno = lost_name(errno);
@@ -288,14 +313,19 @@ static void op_copy_range(struct fuzz_exec *e)
 	int in = fuzz_slot_fd(e, &s), out = fuzz_slot_fd(e, &t);
 	off_t from = fuzz_rnd(&e->rng, 100), to = fuzz_rnd(&e->rng, 100);
 	size_t n = fuzz_rnd(&e->rng, 500);
+	struct stat a, b;
 
 	fuzz_say_fd(e, "copy_file_range", in);
 	fuzz_say(e, ", %d", out);
 	if (stale(e, s) || e->slot[t].fifo) {
-		fuzz_say(e, ") not done");
+		fuzz_say(e, ") = not done");
 		return;
 	}
 	fuzz_say(e, ", %lld, %lld, %zu", (long long)from, (long long)to, n);
+	if (!fstat(in, &a) && !fstat(out, &b) && a.st_dev != b.st_dev) {
+		fuzz_say(e, ") = not done");
+		return;
+	}
 	fuzz_result(e, copy_file_range(in, &from, out, &to, n, 0));
 }
 
@@ -309,7 +339,7 @@ static void op_mmap(struct fuzz_exec *e)
 
 	fuzz_say_fd(e, shared ? "mmap shared" : "mmap private", fd);
 	if (stale(e, s) || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < 1) {
-		fuzz_say(e, ") not done");
+		fuzz_say(e, ") = not done");
 		return;
 	}
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ | (shared ? PROT_WRITE : 0),
@@ -366,10 +396,15 @@ static void op_list(struct fuzz_exec *e)
 	fuzz_result(e, n);
 	qsort(v, k, sizeof(*v), by_entry);
 	for (unsigned int i = 0; i < k; i++) {
-		bool dots = !strcmp(v[i].name, "..");
+		struct stat st;
 
-		fuzz_say(e, " %s:%u:%d", v[i].name, v[i].type,
-			 dots ? -1 : fuzz_id(&e->ids, e->ids.dev[0], v[i].ino));
+		fuzz_say(e, " %s:%u", v[i].name, v[i].type);
+		if (!strcmp(v[i].name, "..") || fstatat(fd, v[i].name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		if (!e->root && !S_ISDIR(st.st_mode))
+			continue;
+		fuzz_say(e, ":%d%s", fuzz_id(&e->ids, st.st_dev, st.st_ino),
+			 st.st_ino == v[i].ino ? "" : "?");
 	}
 }
 

@@ -9,7 +9,7 @@
  * It needs root (for the mounts), with --user too.
  *
  *	--user		layers of a user, the kernel mount in a user namespace with userxattr
- *	--fileprefix	fuss writes .wh. files; fuse-overlayfs shows the upper at the end
+ *	--fileprefix	fuss writes .wh. files; the kernel cannot show that upper at the end
  *	--redirects	the upper may have redirect marks from an earlier kernel mount
  *	--strict	data read through read-only descriptors is compared as well
  *	--ops=N		calls for each seed (200)
@@ -19,19 +19,27 @@
  *	--show		print all answers of fuss
  *	--trace		print fuss's log of a shrunk sequence
  *
+ * With --user all is readable and writable for its owner: the kernel's mount has powers in its user
+ * namespace that fuss has not; and inode numbers of files are not compared.
+ *
  * Accepted, and therefore not compared or made alike:
  * - the data behind a descriptor that was opened read-only (a copy-up may have come since);
  * - a rename of a lower directory that the kernel refuses with EXDEV (no redirect_dir in user
- *   namespaces): the step is left out;
+ *   namespaces, nor here where layers have hard links: fuss copies the directory, which makes them
+ *   files of their own): the step is left out;
+ * - fstat(2) of what was removed through a descriptor not open for writing; opening a removed
+ *   directory again;
  * - st_nlink, st_size of directories; times that are "now"; the order of listings; d_off;
  * - file status flags but for the access mode, O_APPEND, O_NONBLOCK, O_PATH;
  * - SEEK_END in directories;
- * - the errno of changes through a descriptor of a lower file that has no name any more: ESTALE of
- *   fuss, of the kernel whatever the copy-up at its old name meets;
+ * - changes through a read-only descriptor of a file that has no name any more: ESTALE of fuss where
+ *   the descriptor is on a lower file, of the kernel whatever the copy-up at its old name meets;
+ * - copy_file_range(2) between the mount and another file system, which may be the layers' own;
+ * - d_ino of an entry that was copied up since the kernel cached the listing, and changed (hard links);
  * - an O_PATH descriptor, opened through /proc, of a file that has no name any more;
  * - what /proc/self/fd/N says of a file that has lost the name it was opened by but has others;
  * - the length that listxattr(2) tells without a buffer, and ERANGE: of the kernel with its own marks;
- * - st_mtime of a FIFO in a lower layer that was written to: of the layer's own object in fuss.
+ * - what goes through FIFOs (one in a lower layer and its copy are two), and what it does to their times.
  */
 #include "config.h"
 
@@ -89,15 +97,31 @@ static void set_diff(struct diff *d, const char *what, const char *k, const char
 	snprintf(d->sig, sizeof(d->sig), "%s %.60s %s/%s", what, call, ak, af);
 }
 
-/* A file that lost the name it was opened by, but has others: /proc shows one of those in fuss. */
-static bool accepted(const char *k, size_t nk, const char *f)
+/* ") = N TEXT" of "fd link": the text alone decides, unless the file has other names (N of the kernel). */
+static bool accepted_link(const char *k, size_t nk, const char *f, size_t nf)
 {
 	static const char deleted[] = " (deleted)";
 	size_t n = sizeof(deleted) - 1;
-	const char *eq = strstr(k, ") = ");
+	const char *ek = strstr(k, ") = "), *ef = strstr(f, ") = ");
 
-	return nk > n && !memcmp(k + nk - n, deleted, n) && strstr(k, "fd link(") && eq &&
-	       eq < k + nk && eq[4] > '0' && !strncmp(k, f, (size_t)(eq + 5 - k));
+	if (!ek || !ef || ek + 5 > k + nk || ef + 5 > f + nf || ef - f != ek - k)
+		return false;
+	if (nk == nf && !memcmp(ek + 5, ef + 5, nk - (size_t)(ek + 5 - k)))
+		return true;
+	return nk > n && !memcmp(k + nk - n, deleted, n) &&
+	       (ek[4] > '0' || !strncmp(ek + 6, "nameless", 8));
+}
+
+static bool accepted(const char *k, size_t nk, const char *f, size_t nf)
+{
+	const char *call = k + strspn(k, "0123456789 ");
+
+	if (!strncmp(call, "fd link(", 8))
+		return accepted_link(k, nk, f, nf);
+	if (!strncmp(call, "getdents64(", 11))
+		return memchr(k, '?', nk); /* a listing from the kernel's cache */
+	/* What lost the name that it was opened by, but has others. */
+	return !strncmp(k, "final fstat(", 12) && !memchr(k, '=', nk);
 }
 
 /* True when the texts are the same; tells of their first different lines. */
@@ -106,7 +130,15 @@ static bool same_text(struct diff *d, const char *what, const char *k, const cha
 	while (*k || *f) {
 		size_t nk = line_length(k), nf = line_length(f);
 
-		if ((nk != nf || memcmp(k, f, nk)) && !accepted(k, nk, f)) {
+		if (nk == nf && !memcmp(k, f, nk)) {
+			k += nk + (k[nk] == '\n');
+			f += nf + (f[nf] == '\n');
+			continue;
+		}
+		/* From here on the two are in different states. */
+		if (nk > 12 && !memcmp(k + nk - 12, ") = not done", 12))
+			return true;
+		if (!accepted(k, nk, f, nf)) {
 			set_diff(d, what, k, f);
 			return false;
 		}
@@ -153,7 +185,7 @@ static void prepare(const struct fuzz_config *c, const struct fuzz_plan *p, cons
 	for (unsigned int i = 0; i < p->n[FUZZ_LAYERS]; i++)
 		if (!p->skip[FUZZ_LAYERS][i])
 			fuzz_layer_step(base, p->seed, i, p->nlowers, p->upper,
-					c->user ? FUZZ_UID : 0, text);
+					p->links, c->user ? FUZZ_UID : 0, text);
 	fuzz_clean_whiteouts(c, p, base);
 	if (p->n[FUZZ_PREPARE])
 		fuzz_run(c, p, FUZZ_KERNEL, base, FUZZ_PREPARE, out);
@@ -253,7 +285,7 @@ static void run(const struct fuzz_config *c, struct fuzz_plan *p, struct diff *d
 {
 	for (;;) {
 		one_run(c, p, d);
-		if (!d->found || d->index < 0 || !c->user ||
+		if (!d->found || d->index < 0 || (!c->user && !p->links) ||
 		    !strstr(d->kernel, " renameat2(") || !strstr(d->kernel, ") = EXDEV"))
 			break;
 		p->skip[FUZZ_RUN][d->index] = 1;
@@ -268,6 +300,7 @@ static void make_plan(const struct fuzz_config *c, uint64_t seed, struct fuzz_pl
 
 	*p = (struct fuzz_plan){ .seed = seed, .nlowers = 1 + fuzz_rnd(&r, 3) };
 	p->upper = kind == 1;
+	p->links = fuzz_pct(&r, 50);
 	p->n[FUZZ_LAYERS] = 10 + fuzz_rnd(&r, 60);
 	p->n[FUZZ_PREPARE] = kind == 2 ? 80 : 0;
 	p->n[FUZZ_RUN] = c->nops;

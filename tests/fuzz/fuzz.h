@@ -15,7 +15,7 @@
 #define FUZZ_MNT "/z/mnt"
 #define FUZZ_NSLOTS 8
 #define FUZZ_SLOT0 100		/* number of the descriptor in the first slot */
-#define FUZZ_NLAYERS 4		/* l0 (the top lower), l1, l2 and up */
+#define FUZZ_UID 1234		/* the user of --user */
 
 /* Everything random is drawn for one step from (seed, phase, index): a step can be left out
  * without changing the others. */
@@ -95,7 +95,7 @@ int fuzz_bad_whiteouts(const char *mnt, const char *layers, unsigned int nlowers
 
 /* layers.c: one step of making layers below base; text gets it in words. */
 void fuzz_layer_step(const char *base, uint64_t seed, unsigned int i, unsigned int nlowers,
-		     bool upper, uid_t uid, struct fuzz_out *text);
+		     bool upper, bool links, uid_t uid, struct fuzz_out *text);
 
 /* exec.c: the calls.  skip: one byte for each step, 1 to leave it out. */
 struct fuzz_exec {
@@ -126,10 +126,13 @@ const char *fuzz_path(struct fuzz_exec *e);
 int fuzz_dirfd(struct fuzz_exec *e);
 int fuzz_slot_fd(struct fuzz_exec *e, unsigned int *ret_slot);
 mode_t fuzz_mode(struct fuzz_exec *e);
+unsigned int fuzz_owner(struct fuzz_exec *e);
 void fuzz_say_at(struct fuzz_exec *e, const char *call, int dfd, const char *path);
 void fuzz_say_fd(struct fuzz_exec *e, const char *call, int fd);
 void fuzz_result(struct fuzz_exec *e, long r);
 void fuzz_result_stat(struct fuzz_exec *e, long r, const struct stat *st);
+/* A descriptor of something (but a file open for writing) that is not found by its name any more. */
+bool fuzz_lost_name(const struct fuzz_exec *e, int fd);
 /* A list of xattr names, sorted. */
 void fuzz_result_names(struct fuzz_exec *e, ssize_t n, char *list);
 /* An open file goes into a slot. */

@@ -112,14 +112,14 @@ static const char *const kind_names[] = {
 };
 
 void fuzz_layer_step(const char *base, uint64_t seed, unsigned int i, unsigned int nlowers,
-		     bool upper, uid_t uid, struct fuzz_out *text)
+		     bool upper, bool links, uid_t uid, struct fuzz_out *text)
 {
 	struct fuzz_rng rng = fuzz_rng_of(seed, FUZZ_LAYERS, i), *r = &rng;
 	unsigned int l = fuzz_rnd(r, nlowers + (upper ? 1 : 0));
 	enum kind kind = kinds[fuzz_rnd(r, sizeof(kinds) / sizeof(*kinds))];
 	char root[256], path[512], other[512], rel[64], rel2[64];
 	bool bottom = l == nlowers - 1;
-	mode_t mode = layer_mode(r, kind == DIRECTORY);
+	mode_t mode = layer_mode(r, kind == DIRECTORY) | (uid ? 0700 : 0);
 	uid_t owner = layer_owner(r, uid);
 	const char *ns = uid ? "user" : "trusted";
 	int ret = -1;
@@ -153,7 +153,7 @@ void fuzz_layer_step(const char *base, uint64_t seed, unsigned int i, unsigned i
 			struct stat st;
 
 			/* A whiteout has no second name in a layer that the kernel made. */
-			if (!lstat(other, &st) && !S_ISCHR(st.st_mode))
+			if (links && !lstat(other, &st) && !S_ISCHR(st.st_mode))
 				ret = link(other, path);
 		}
 		break;

@@ -225,16 +225,15 @@ static void op_chmod2(struct fuzz_exec *e)
 
 static void op_chown(struct fuzz_exec *e)
 {
-	static const int ids[] = { -1, 0, 1000, 1001, 1234 };
 	int dfd = fuzz_dirfd(e), flags = fuzz_pct(&e->rng, 40) ? AT_SYMLINK_NOFOLLOW : 0;
-	int u = ids[fuzz_rnd(&e->rng, 5)], g = ids[fuzz_rnd(&e->rng, 5)];
+	uid_t u = fuzz_owner(e), g = fuzz_owner(e);
 	const char *p = fuzz_path(e);
 
 	if (fuzz_pct(&e->rng, 8))
 		flags |= AT_EMPTY_PATH;
 	fuzz_say_at(e, "fchownat", dfd, p);
-	fuzz_say(e, ", %d, %d, %#x", u, g, (unsigned int)flags);
-	fuzz_result(e, fchownat(dfd, p, (uid_t)u, (gid_t)g, flags));
+	fuzz_say(e, ", %d, %d, %#x", (int)u, (int)g, (unsigned int)flags);
+	fuzz_result(e, fchownat(dfd, p, u, g, flags));
 }
 
 static void op_utimens(struct fuzz_exec *e)

@@ -114,7 +114,7 @@ void fuzz_make_dirs(const char *base, const struct fuzz_plan *p, uid_t uid)
 	char name[16];
 
 	fuzz_remove(AT_FDCWD, base);
-	if (mkdir(base, 0755))
+	if (mkdir(base, 0755) || chown(base, uid, uid))
 		die(base);
 	for (unsigned int l = 0; l < p->nlowers; l++) {
 		snprintf(name, sizeof(name), "l%u", l);
@@ -146,19 +146,6 @@ static void mount_kernel(const struct fuzz_config *c, const struct fuzz_plan *p,
 			die(opts);
 		usleep(1000);
 	}
-}
-
-static void mount_fuse(const struct fuzz_plan *p, const char *base)
-{
-	char lower[256], opts[1024];
-
-	lower_option(lower, sizeof(lower), base, p->nlowers);
-	snprintf(opts, sizeof(opts), "lowerdir=%s,upperdir=%s/up,workdir=%s/work", lower, base, base);
-	if (fork() == 0) {
-		execl("/usr/bin/fuse-overlayfs", "fuse-overlayfs", "-o", opts, FUZZ_MNT, NULL);
-		die("fuse-overlayfs");
-	}
-	wait(NULL);
 }
 
 static void put(const char *path, const char *text)
@@ -235,8 +222,8 @@ static void run_fuss(const struct fuzz_config *c, const struct fuzz_plan *p, con
 	die("/fuss");
 }
 
-static void run_mounted(const struct fuzz_config *c, const struct fuzz_plan *p,
-			enum fuzz_where where, const char *base, enum fuzz_phase phase)
+static void run_mounted(const struct fuzz_config *c, const struct fuzz_plan *p, const char *base,
+			enum fuzz_phase phase)
 {
 	int status, r;
 	pid_t pid;
@@ -245,10 +232,7 @@ static void run_mounted(const struct fuzz_config *c, const struct fuzz_plan *p,
 		become_user();
 	else if (unshare(CLONE_NEWNS))
 		die("unshare");
-	if (where == FUZZ_KERNEL)
-		mount_kernel(c, p, base, phase != FUZZ_PREPARE || c->redirects);
-	else
-		mount_fuse(p, base);
+	mount_kernel(c, p, base, phase == FUZZ_RUN ? !p->links : c->redirects);
 	pid = fork();
 	if (!pid) {
 		if (c->user)
@@ -314,7 +298,7 @@ void fuzz_run(const struct fuzz_config *c, const struct fuzz_plan *p, enum fuzz_
 		if (where == FUZZ_FUSS)
 			run_fuss(c, p, base, phase);
 		else
-			run_mounted(c, p, where, base, phase);
+			run_mounted(c, p, base, phase);
 	}
 	setpgid(pid, pid);
 	ret->status = wait_for(pid, c->timeout);

@@ -4,8 +4,6 @@
 
 #include "fuzz.h"
 
-#define FUZZ_UID 1234		/* the user of --user */
-
 struct fuzz_config {
 	const char *fuss;
 	bool user;		/* without privileges, the kernel in a user namespace */
@@ -25,6 +23,7 @@ struct fuzz_plan {
 	unsigned int nlowers;
 	unsigned int n[FUZZ_PHASES];	/* steps of each phase */
 	bool upper;			/* the upper has its own random contents */
+	bool links;			/* hard links in the layers; then no directory is renamed */
 	char *skip[FUZZ_PHASES];
 };
 
@@ -39,7 +38,7 @@ void fuzz_enter_root(const struct fuzz_config *c);
 void fuzz_reset_outside(void);
 void fuzz_make_dirs(const char *base, const struct fuzz_plan *p, uid_t uid);
 
-enum fuzz_where { FUZZ_KERNEL, FUZZ_FUSS, FUZZ_FUSE_OVERLAYFS };
+enum fuzz_where { FUZZ_KERNEL, FUZZ_FUSS };
 
 /* Runs a phase (or only shows the tree with FUZZ_PHASES) on the layers below base. */
 void fuzz_run(const struct fuzz_config *c, const struct fuzz_plan *p, enum fuzz_where where,

@@ -14,8 +14,8 @@ is "sources" "$(listed src)" "$( (find src -name '*.c' -o -name '*.h' -o -name '
 	find src/completion -type f; echo src/README; echo src/Makemodule.am) | sort -u)"
 is "manual pages" "$(listed man | grep -v Makemodule)" "$(find man -name '*.[1-8]' | sort)"
 # Programs are listed without their suffix.
-is "tests" "$(listed tests | grep -vE '^tests/(Makemodule.am|unit/libunit.a)$' | sed 's/\.c$//' | sort -u)" \
-	"$(find tests -type f ! -name Makemodule.am \( -path '*/unit/*.[ch]' -o -path '*/prog/*.c' -o -path '*/prog/*.go' \
+is "tests" "$(listed tests | grep -vE '^tests/(Makemodule.am|unit/libunit.a|fuzz/fuzz(\$\(EXEEXT\))?)$' | sed 's/\.c$//' | sort -u)" \
+	"$(find tests -type f ! -name Makemodule.am \( -path '*/unit/*.[ch]' -o -path '*/prog/*.c' -o -path '*/prog/*.go' -o -path '*/fuzz/*.[ch]' \
 		-o -name '*.sh' -o -name '*.ops' -o -name '*.py' -o -name '*.awk' -o -name README -o -name codespellrc \) |
 		sed 's/\.c$//' | sort)"
 done_testing

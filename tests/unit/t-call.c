@@ -26,6 +26,7 @@ static struct calls calls;
 static struct tracee self;
 static struct engine_cb cb;
 static enum overlay_dialect dialect;
+static char *owned[3];
 
 static int64_t k(unsigned id, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
@@ -47,11 +48,12 @@ static void setup(void)
 	   "ln -s file lower/link && ln -s /nowhere lower/dangling && chmod 640 lower/file && "
 	   "mkfifo lower/fifo && cp lower/file lower/twin && ln lower/file lower/hard");
 	fs = ovl_open("upper", "lower", dialect);
-	layers[0] = strdup(at("upper"));
-	layers[1] = strdup(at("lower"));
+	layers[0] = owned[0] = strdup(at("upper"));
+	layers[1] = owned[1] = strdup(at("lower"));
 	layers[2] = NULL;
+	owned[2] = strdup(at("mnt"));
 	ck_assert_int_eq(path_space_new(fs, at("mnt"), layers, &hooks, &space), 0);
-	ck_assert_int_eq(calls_init(&calls, fs, space, strdup(at("mnt"))), 0);
+	ck_assert_int_eq(calls_init(&calls, fs, space, owned[2]), 0);
 	cb = calls_callbacks(&calls);
 	self = (struct tracee){ .tid = getpid(), .tgid = getpid() };
 	ck_assert_int_eq(cb.task_new(&self, NULL, 0, cb.ctx), 0);
@@ -75,6 +77,8 @@ static void teardown(void)
 	calls_fini(&calls);
 	path_space_free(space);
 	ovl_close(fs);
+	for (unsigned i = 0; i < 3; i++)
+		free(owned[i]);
 	scratch_leave();
 }
 

@@ -888,7 +888,7 @@ int main(void)
 
 	if (find_prog() < 0) {
 		printf("1..0 # SKIP engine-prog is not built\n");
-		return 77;
+		return 0; /* TAP: a skip is a success */
 	}
 	c = new_case(s, "calls");
 	tcase_add_loop_test(c, act_sees_nothing_unusual, 0, ARRAY_SIZE(plain));

@@ -534,7 +534,7 @@ int main(void)
 					"mkdir l u w m && mount -t overlay o -o lowerdir=l,upperdir=u,"
 					"workdir=w m && umount m; r=$?; cd /; rm -rf /tmp/.ovl-probe.$$; exit $r")) {
 		puts("1..0 # SKIP needs root and kernel overlayfs");
-		return 77;
+		return 0; /* TAP: a skip is a success */
 	}
 	tcase_add_unchecked_fixture(t, enter, leave); /* survives a test that fails */
 	tcase_set_timeout(t, 120);

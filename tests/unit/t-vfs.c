@@ -42,8 +42,16 @@ static void setup(void)
 	changed = names = 0;
 }
 
+static struct vnode *made[8192];
+static unsigned nmade;
+
 static void teardown(void)
 {
+	for (unsigned i = 0; i < nmade; i++) {
+		free(made[i]->name);
+		free(made[i]);
+	}
+	nmade = 0;
 	vfs_fini(&fs);
 }
 
@@ -52,6 +60,7 @@ static struct vnode *add(struct vnode *dir, const char *name)
 	struct vnode *vn = calloc(1, sizeof(*vn));
 
 	ck_assert_int_eq(vnode_init(vn, &fs, dir, name, S_IFDIR), 0);
+	made[nmade++] = vn;
 	return vn;
 }
 
