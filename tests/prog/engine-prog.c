@@ -579,14 +579,19 @@ static int act_job_control(char **arg)
 
 	(void)arg;
 	for (int i = 0; i < 4; i++) {
-		pid_t pid = fork();
-		int st;
+		int go[2], st;
+		char byte = 0;
+		pid_t pid;
 
+		CHECK(pipe(go) == 0);
+		pid = fork();
 		if (pid == 0) {
 			/* A group of its own that is not orphaned: its parent is in the session. */
 			setpgid(0, 0);
 			CHECK(raise(stops[i]) == 0);
 			CHECK(intercepted());
+			/* An exit before the parent asks would hide that it was continued. */
+			CHECK(read(go[0], &byte, 1) == 1);
 			_exit(7);
 		}
 		st = wait_for(pid, WUNTRACED);
@@ -596,8 +601,11 @@ static int act_job_control(char **arg)
 		CHECK(kill(pid, SIGCONT) == 0);
 		st = wait_for(pid, WCONTINUED);
 		CHECK(WIFCONTINUED(st));
+		CHECK(write(go[1], &byte, 1) == 1);
 		st = wait_for(pid, 0);
 		CHECK(WIFEXITED(st) && WEXITSTATUS(st) == 7);
+		close(go[0]);
+		close(go[1]);
 	}
 	return 0;
 }
