@@ -57,9 +57,7 @@ body() {
 		expect sleep 100 &
 		send jobs\r
 		expect Running +sleep
-		send kill %1\r
-		pause 0.3
-		send \r
+		send kill %1; wait\r
 		expect Terminated
 		send exit\r
 		END
@@ -70,9 +68,7 @@ body() {
 		pause 0.5
 		send \r
 		expect Stopped
-		send kill -9 %1\r
-		pause 0.3
-		send \r
+		send kill -9 %1; wait\r
 		expect Killed
 		send exit\r
 		END
