@@ -57,7 +57,7 @@ body() {
 		expect sleep 100 &
 		send jobs\r
 		expect Running +sleep
-		send kill %1; wait\r
+		send kill %1; sleep 2\r
 		expect Terminated
 		send exit\r
 		END
@@ -68,7 +68,7 @@ body() {
 		pause 0.5
 		send \r
 		expect Stopped
-		send kill -9 %1; wait\r
+		send kill -9 %1; sleep 2\r
 		expect Killed
 		send exit\r
 		END
