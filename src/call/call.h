@@ -88,6 +88,9 @@ struct target {
  * call's AT_* flags where it has some.  -EFAULT, -ENAMETOOLONG, -ENOENT, -EBADF and those of path_lookup().
  */
 int target_get(struct calls *cs, struct call *c, int which, unsigned flags, struct target *t);
+/* The same for a name that is no path argument (a socket's, an interpreter's): from the cwd. */
+int target_by_name(struct calls *cs, struct call *c, const char *path, unsigned flags,
+		   struct target *t);
 void target_put(struct target *t);
 /* AT_* flags of the call: given and implied. */
 unsigned call_atflags(const struct call *c);

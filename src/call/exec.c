@@ -92,28 +92,6 @@ static int program_set(struct calls *cs, struct program *p, const struct target 
 	return 0;
 }
 
-/* Looks up a name that the kernel would: from the cwd of the task, following. */
-static int exec_lookup(struct calls *cs, struct call *c, const char *path, struct target *t)
-{
-	struct task *task = call_task(c);
-	struct path_where start;
-	struct path_query q = { .path = path, .flags = PATH_FOLLOW, .tid = task->tid, .tgid = task->tgid };
-	int r = task_cred(task, &t->cred);
-
-	if (r == 0 && path[0] != '/') {
-		r = task_start(task, AT_FDCWD, true, &start);
-		q.start = &start;
-	}
-	q.cred = t->cred;
-	if (r == 0)
-		r = path_lookup(cs->space, &q, &t->res);
-	if (r < 0)
-		return r;
-	t->inside = t->res.inside;
-	t->vn = t->inside ? t->res.vn : NULL;
-	return 0;
-}
-
 /* load_script(): interpreter and argument of a #! line.  0: no script. */
 static int script_line(char *head, ssize_t n, char **ret_interp, char **ret_arg)
 {
@@ -178,7 +156,7 @@ static int exec_scripts(struct calls *cs, struct call *c, struct program *p, con
 			r = program_push(p, interp);
 		if (r < 0)
 			return r;
-		r = exec_lookup(cs, c, interp, t);
+		r = target_by_name(cs, c, interp, PATH_FOLLOW, t);
 		if (r == 0)
 			r = program_set(cs, p, t);
 		if (r < 0)
@@ -281,7 +259,7 @@ static int exec_loader(struct calls *cs, struct call *c, struct program *p)
 	r = elf_interp(fd, interp, sizeof(interp));
 	if (r < 0 || !interp[0])
 		return r;
-	r = exec_lookup(cs, c, interp, t);
+	r = target_by_name(cs, c, interp, PATH_FOLLOW, t);
 	if (r < 0)
 		return r;
 	if (!t->inside && t->res.as_given)

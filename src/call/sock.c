@@ -39,28 +39,6 @@ static int sock_path(struct call *c, uint64_t addr, uint64_t len, char path[size
 	return 1;
 }
 
-/* Looks a socket's path up as the kernel does, from the cwd. */
-static int sock_lookup(struct calls *cs, struct call *c, unsigned flags, struct target *t)
-{
-	struct task *task = call_task(c);
-	struct path_where start;
-	struct path_query q = { .path = t->path, .flags = flags, .tid = task->tid, .tgid = task->tgid };
-	int r = task_cred(task, &t->cred);
-
-	if (r == 0 && t->path[0] != '/') {
-		r = task_start(task, AT_FDCWD, true, &start);
-		q.start = &start;
-	}
-	q.cred = t->cred;
-	if (r == 0)
-		r = path_lookup(cs->space, &q, &t->res);
-	if (r < 0)
-		return r;
-	t->inside = t->res.inside;
-	t->vn = t->inside ? t->res.vn : NULL;
-	return 0;
-}
-
 #define ADDR_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
 /* Longer names do not fit behind the descriptor of their directory. */
 #define SHORT_NAME (ADDR_PATH - sizeof("/proc/4194304/fd/1048576/"))
@@ -182,7 +160,7 @@ static int sock_bind(struct calls *cs, struct call *c, struct target *t)
 /* The address of connect and sendto, or of a message: *ret_real is its real path, "" for none of ours. */
 static int sock_peer(struct calls *cs, struct call *c, struct target *t, char real[PATH_MAX])
 {
-	int r = sock_lookup(cs, c, PATH_FOLLOW, t);
+	int r = target_by_name(cs, c, t->path, PATH_FOLLOW, t);
 
 	real[0] = 0;
 	if (r < 0)
@@ -252,7 +230,7 @@ int call_sock(struct calls *cs, struct call *c)
 	if (r <= 0)
 		return r;
 	if (c->id == SYS_ID_bind) {
-		r = sock_lookup(cs, c, PATH_CREATE, &t);
+		r = target_by_name(cs, c, t.path, PATH_CREATE, &t);
 		if (r < 0)
 			return r;
 		if (t.inside)

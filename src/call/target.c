@@ -177,6 +177,30 @@ void target_magic(struct calls *cs, unsigned flags, struct target *t)
 	t->vn = t->fd.vn;
 }
 
+int target_by_name(struct calls *cs, struct call *c, const char *path, unsigned flags,
+		   struct target *t)
+{
+	struct task *task = call_task(c);
+	struct path_where start;
+	struct path_query q = {
+		.path = path, .flags = flags, .tid = task->tid, .tgid = task->tgid,
+	};
+	int r = task_cred(task, &t->cred);
+
+	if (r == 0 && path[0] != '/') {
+		r = task_start(task, AT_FDCWD, true, &start);
+		q.start = &start;
+	}
+	q.cred = t->cred;
+	if (r == 0)
+		r = path_lookup(cs->space, &q, &t->res);
+	if (r < 0)
+		return r;
+	t->inside = t->res.inside;
+	t->vn = t->inside ? t->res.vn : NULL;
+	return 0;
+}
+
 int target_object(struct calls *cs, struct call *c, struct target *t)
 {
 	unsigned flags = call_atflags(c) & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW;
